@@ -1,0 +1,1 @@
+"""What crosses a wall between two services: plain messages, contracts and the job ledger."""

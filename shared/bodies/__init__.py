@@ -1,0 +1,1 @@
+"""The JSON bodies that services exchange over HTTP, one file a topic."""

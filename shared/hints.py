@@ -1,0 +1,60 @@
+"""The hint: the Celery message that wakes a worker. It carries a job id and nothing else."""
+
+from typing import Any
+
+from celery import Celery
+
+TASK_NAME = "worker.generate"
+
+
+def queue_of(model: str) -> str:
+    """The queue on which the hints of `model` travel."""
+    return f"model.{model}"
+
+
+def celery_app(broker_url: str) -> Celery:
+    """The Celery app that both ends of the hint share. It connects only when it is used."""
+    app = Celery("drover", broker=broker_url)
+    app.conf.update(_settings(broker_url))
+    return app
+
+
+def send_hint(app: Celery, job_id: str, model: str) -> None:
+    """Publish one hint; blocks (about 0.3 ms, 2 s at most when the broker is away), so keep it off an event loop.
+
+    Raises kombu.exceptions.OperationalError when the broker cannot be reached: the caller may ignore it, the reaper
+    sends a lost hint again.
+    """
+    app.send_task(TASK_NAME, args=[job_id], queue=queue_of(model), retry=False, ignore_result=True)
+
+
+def _settings(broker_url: str) -> dict[str, Any]:
+    settings: dict[str, Any] = {
+        "task_acks_late": True,  # a second net under the lease
+        "task_acks_on_failure_or_timeout": True,  # failures are recorded in the ledger, Celery never retries
+        "task_ignore_result": True,  # results go through the ledger; there is no result backend
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "worker_prefetch_multiplier": 1,  # no hoarding: an idle worker elsewhere should get the hint
+        "worker_send_task_events": False,  # events cost 40 % of the throughput
+        "task_send_sent_event": False,
+        "worker_enable_remote_control": False,  # anyone on the broker could shut workers down with it
+        "worker_hijack_root_logger": False,
+        "broker_connection_max_retries": None,  # the default gives up after 100
+        "broker_connection_retry_on_startup": True,
+        "task_create_missing_queues": True,
+    }
+    if broker_url.startswith(("redis://", "rediss://")):
+        settings["broker_transport_options"] = {
+            "socket_timeout": 5,  # finds a half-open BRPOP in about 21 s instead of 51 s
+            "socket_connect_timeout": 2,
+            "socket_keepalive": True,
+            "health_check_interval": 10,
+            "visibility_timeout": 3600,  # a redelivery would be harmless (the claim refuses it) and pointless
+            "global_keyprefix": "q:",  # lets a Redis ACL bind the broker's keys
+        }
+    else:
+        settings["broker_heartbeat"] = 10  # RabbitMQ's default of 120 s notices a dead worker too late
+        settings["task_default_queue_type"] = "quorum"
+        settings["broker_transport_options"] = {"confirm_publish": True}
+    return settings

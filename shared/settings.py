@@ -1,0 +1,47 @@
+"""What every service's settings have in common: frozen, built once at start, strangers refused."""
+
+import os
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ConfigurationError(Exception):
+    """The configuration cannot be used; the message names the setting and what to do."""
+
+
+class Settings(BaseSettings):
+    """Settings that several services share, under their own names without a service's prefix."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    redis_url: str = Field(default="redis://127.0.0.1:6379/0", validation_alias="REDIS_URL")
+    broker_url: str = Field(default="", validation_alias="CELERY_BROKER_URL", description="'': the same as REDIS_URL")
+    models_dir: Path = Field(default=Path("models"), validation_alias="DROVER_MODELS_DIR")
+    internal_token: SecretStr = Field(
+        default=SecretStr(""), validation_alias="DROVER_INTERNAL_TOKEN", description="shared by the services"
+    )
+    log_level: str = Field(default="INFO", validation_alias="DROVER_LOG_LEVEL")
+
+    @property
+    def hints_url(self) -> str:
+        """Where hints travel: the broker's URL, Redis if none is given."""
+        return self.broker_url or self.redis_url
+
+    @classmethod
+    def load(cls) -> Self:
+        """The settings from the environment. Raises ConfigurationError for a bad value or an unknown prefixed name."""
+        prefix = cls.model_config.get("env_prefix") or ""
+        known = {prefix + name for name in cls.model_fields} if prefix else set()
+        strangers = sorted(n for n in os.environ if prefix and n.startswith(prefix) and n.lower() not in
+                           {k.lower() for k in known})
+        if strangers:
+            raise ConfigurationError(f"Unknown setting {', '.join(strangers)}: see docs/configuration.md for the names.")
+        try:
+            return cls()
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(str(part) for part in first["loc"])
+            raise ConfigurationError(f"Setting {name} is not valid: {first['msg']}.") from error
