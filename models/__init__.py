@@ -1,0 +1,1 @@
+"""The demo models: how each is made, and the catalogue of them."""

@@ -1,0 +1,1 @@
+"""drover-tiny: dialogues, tokenizer, training, export and evaluation of the demo chat model."""

@@ -1,0 +1,1 @@
+"""What drover-tiny can do: each skill makes one turn of a dialogue."""
