@@ -1,0 +1,49 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.errors import UpstreamError
+from shared.events import FINISH_REASONS, Event, FinalEvent, StoredEvent, TokensEvent, Usage, decode
+
+tokens = st.lists(st.tuples(st.integers(0, 200_000), st.text()), min_size=1, max_size=12)
+events = st.one_of(
+    st.builds(
+        lambda pairs, seq: TokensEvent("job", seq, 1, [i for i, _ in pairs], [t for _, t in pairs]),
+        tokens,
+        st.integers(1, 9999),
+    ),
+    st.builds(FinalEvent, st.just("job"), st.integers(0, 99), st.integers(1, 9), st.sampled_from(FINISH_REASONS)),
+    st.builds(StoredEvent, st.text()),
+)
+
+
+@given(events)
+def test_an_event_survives_the_wire(event: Event) -> None:
+    assert decode(event.encode()) == event
+
+
+@given(tokens, st.integers(1, 50), st.data())
+def test_the_rest_of_an_event_begins_after_the_given_seq(
+    pairs: list[tuple[int, str]], first: int, data: st.DataObject
+) -> None:
+    event = TokensEvent("job", first, 1, [i for i, _ in pairs], [t for _, t in pairs])
+    seq = data.draw(st.integers(0, event.last_seq - 1))
+
+    rest = event.after(seq)
+
+    assert rest.first_seq == max(first, seq + 1)
+    assert rest.last_seq == event.last_seq
+    assert rest.texts == event.texts[rest.first_seq - first :]
+    assert rest.token_ids == event.token_ids[rest.first_seq - first :]
+
+
+def test_unknown_fields_are_ignored_so_that_versions_can_run_side_by_side() -> None:
+    event = FinalEvent("job", 2, 1, "stop", usage=Usage(3, 2, 0))
+
+    assert decode(event.encode()[:-1] + b',"new":[1]}') == event
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b"7", b"{}", b'{"i":[1]}', b'{"r":"stop"}', b'{"j":"x","stor":1}'])
+def test_anything_else_is_refused(data: bytes) -> None:
+    with pytest.raises(UpstreamError):
+        decode(data)
