@@ -11,7 +11,7 @@ from shared.settings import ConfigurationError
 
 
 class ModelEntry(BaseModel):
-    """One model. `file` is relative to the models folder; `context_length` in tokens; `sha256` of the file, if known."""
+    """One model. `file` is relative to the models folder; `context_length` in tokens; `sha256` of the file or ''."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -35,10 +35,13 @@ class Settings(BaseSettings):
         """The settings from the environment. Raises ConfigurationError for a bad value or an unknown prefixed name."""
         prefix = cls.model_config.get("env_prefix") or ""
         known = {prefix + name for name in cls.model_fields} if prefix else set()
-        strangers = sorted(n for n in os.environ if prefix and n.startswith(prefix) and n.lower() not in
-                           {k.lower() for k in known})
+        strangers = sorted(
+            n for n in os.environ if prefix and n.startswith(prefix) and n.lower() not in {k.lower() for k in known}
+        )
         if strangers:
-            raise ConfigurationError(f"Unknown setting {', '.join(strangers)}: see docs/configuration.md for the names.")
+            raise ConfigurationError(
+                f"Unknown setting {', '.join(strangers)}: see docs/configuration.md for the names."
+            )
         try:
             return cls()
         except ValidationError as error:

@@ -11,9 +11,12 @@ class EmbeddingsBody(BaseModel):
     """POST /v1/embeddings. `input` is a text, texts, token ids, or lists of token ids; at most 2,048 of them."""
 
     model: str
-    input: str | TokenIds | Annotated[list[str], Field(min_length=1, max_length=2048)] | Annotated[
-        list[TokenIds], Field(min_length=1, max_length=2048)
-    ]
+    input: (
+        str
+        | TokenIds
+        | Annotated[list[str], Field(min_length=1, max_length=2048)]
+        | Annotated[list[TokenIds], Field(min_length=1, max_length=2048)]
+    )
     encoding_format: Literal["float", "base64"] = "float"
     dimensions: int | None = Field(default=None, ge=1)
     user: str | None = None

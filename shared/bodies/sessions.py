@@ -40,7 +40,7 @@ class SessionListBody(BaseModel):
 
 
 class StoredMessageBody(BaseModel):
-    """One message of a session. `status` is 'in_progress' only while a turn runs ('incomplete': cancelled or failed)."""
+    """One message of a session. `status`: in_progress while its turn runs, incomplete when that was cut short."""
 
     id: str
     object: Literal["session.message"] = "session.message"

@@ -33,7 +33,7 @@ class Truncation(BaseModel):
 
 
 class BegunTurnBody(BaseModel):
-    """`turn_id` is the job's id too. With `is_replay` the turn already existed: attach to its job, do not accept again."""
+    """`turn_id` is the job's id too. `is_replay`: the turn existed already, attach to its job, do not accept again."""
 
     turn_id: str
     state: TurnState

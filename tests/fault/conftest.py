@@ -1,0 +1,21 @@
+"""One stack with the simulated engine for all fault tests: its text is determined by the prompt, its pace by settings."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.stack import Stack, running_stack
+
+
+@pytest.fixture(scope="session")
+def running() -> Iterator[Stack]:
+    with running_stack("--gateways", "2", "--workers", "2", "--engine", "simulated") as stack:
+        yield stack
+
+
+@pytest.fixture
+def stack(running: Stack) -> Iterator[Stack]:
+    """The stack, whole again before and after each test."""
+    running.wait_until_ready()
+    yield running
+    running.wait_until_ready()
