@@ -2,7 +2,7 @@
 
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -29,6 +29,10 @@ class ModelEntry(BaseModel):
     """Length of the vectors of an embedding model."""
 
 
+class _File(BaseModel):
+    models: dict[str, dict[str, Any]] = {}
+
+
 class Catalogue:
     """All models by name."""
 
@@ -41,8 +45,8 @@ class Catalogue:
         """Read `models_dir`/models.toml. Raises ConfigurationError if it is missing or not valid."""
         path = models_dir / "models.toml"
         try:
-            raw = tomllib.loads(path.read_text(encoding="utf-8"))
-            entries = [ModelEntry(name=name, **fields) for name, fields in raw.get("models", {}).items()]
+            written = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+            entries = [ModelEntry(name=name, **fields) for name, fields in written.models.items()]
         except FileNotFoundError as error:
             raise ConfigurationError(f"{path} is missing: set DROVER_MODELS_DIR to the folder that has it.") from error
         except (tomllib.TOMLDecodeError, ValidationError, TypeError) as error:

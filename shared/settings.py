@@ -33,18 +33,23 @@ class Settings(BaseSettings):
     @classmethod
     def load(cls) -> Self:
         """The settings from the environment. Raises ConfigurationError for a bad value or an unknown prefixed name."""
-        prefix = cls.model_config.get("env_prefix") or ""
-        known = {prefix + name for name in cls.model_fields} if prefix else set()
-        strangers = sorted(
-            n for n in os.environ if prefix and n.startswith(prefix) and n.lower() not in {k.lower() for k in known}
-        )
-        if strangers:
-            raise ConfigurationError(
-                f"Unknown setting {', '.join(strangers)}: see docs/configuration.md for the names."
-            )
+        if strangers := cls._strangers():
+            raise ConfigurationError(f"Unknown setting {', '.join(strangers)}: docs/configuration.md has the names.")
         try:
             return cls()
         except ValidationError as error:
             first = error.errors()[0]
-            name = ".".join(str(part) for part in first["loc"])
-            raise ConfigurationError(f"Setting {name} is not valid: {first['msg']}.") from error
+            raise ConfigurationError(f"Setting {cls.variable_of(str(first['loc'][0]))}: {first['msg']}.") from error
+
+    @classmethod
+    def variable_of(cls, name: str) -> str:
+        """The environment variable of the field `name`."""
+        alias = cls.model_fields[name].validation_alias if name in cls.model_fields else name
+        return str(alias or (cls.model_config.get("env_prefix", "") + name).upper())
+
+    @classmethod
+    def _strangers(cls) -> list[str]:
+        """Variables with this service's prefix that are no setting: pydantic-settings would ignore a mistyped name."""
+        prefix = cls.model_config.get("env_prefix")
+        known = {cls.variable_of(name) for name in cls.model_fields}
+        return sorted(name for name in os.environ if prefix and name.startswith(prefix) and name not in known)
