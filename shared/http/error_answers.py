@@ -83,9 +83,8 @@ def _http_answer(request: Request, error: HTTPException) -> JSONResponse:
     if error.status_code == HTTPStatus.NOT_FOUND:
         described = NotFoundError(f"There is nothing at {where}.")
     elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        described = BadRequestError(
-            f"{where} is not allowed; use {(error.headers or {}).get('Allow', 'another method')}."
-        )
+        allowed = (error.headers or {}).get("Allow", "another method")
+        described = BadRequestError(f"{where} is not allowed; use {allowed}.")
     elif error.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
         described = BadRequestError(str(error.detail))
     else:

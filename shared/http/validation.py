@@ -53,12 +53,16 @@ def _field_path(detail: dict[str, Any], body: Any) -> tuple[str, bool]:
     is_union = False
     for index, part in enumerate(location):
         is_last = index == len(location) - 1
-        if (isinstance(here, dict) and part in here) or (
-            isinstance(here, list) and isinstance(part, int) and 0 <= part < len(here)
-        ):
+        if _is_inside(part, here):
             here = here[part]
         elif not (is_last and detail["type"] == "missing"):
             is_union = True
             continue
         kept.append(str(part))
     return ".".join(kept), is_union
+
+
+def _is_inside(part: str | int, value: Any) -> bool:
+    if isinstance(value, dict):
+        return part in value
+    return isinstance(value, list) and isinstance(part, int) and 0 <= part < len(value)
