@@ -1,0 +1,111 @@
+-- What several scripts share; it is prepended to them when they are loaded.
+-- Keys are built here and not passed as KEYS: the job itself says which queue and which API key's limits it holds, and
+-- the ledger lives on one primary (kombu cannot use a cluster either).
+
+local LOG_TTL_MS = 3600000         -- the log of a final job that nobody has stored yet
+local STORED_LOG_TTL_MS = 120000   -- enough for a client that resumes
+local TOMBSTONE_MS = 600000        -- the job outlives its log, so that "expired" can be told from "never was"
+local IDEMPOTENCY_MS = 86400000    -- as long as clients may retry with the same key
+local HINT_WAIT_MS = 1000          -- a queued job's hint counts as lost after this
+local HINT_WAIT_MAX_MS = 16000     -- doubled up to this, or a long queue would flood the broker with second hints
+local MAX_DELIVERIES = 3           -- without progress
+local MAX_CLAIMS = 10              -- with progress, too
+local MINUTE_US = 60e6
+
+local FIELDS = {
+  'state', 'epoch', 'seq', 'cancel', 'deadline_ms', 'tenant', 'key', 'model', 'queue', 'session', 'prompt_bound',
+  'reserved', 'tpm', 'accepted_ms', 'claim_id', 'worker', 'seq_at_claim', 'deliveries', 'claims', 'released',
+  'is_idempotent', 'hint_wait_ms',
+}
+
+local function now_us()
+  local time = redis.call('TIME')
+  return time[1] * 1e6 + time[2]
+end
+
+local function now_ms()
+  return math.floor(now_us() / 1000)
+end
+
+local function read(id)
+  local values = redis.call('HMGET', 'job:' .. id, unpack(FIELDS))
+  if not values[1] then
+    return nil
+  end
+  local job = { id = id }
+  for i, name in ipairs(FIELDS) do
+    job[name] = values[i]
+  end
+  return job
+end
+
+-- A limit is a leaky bucket (GCRA's other form): `taken` of `limit`, which drains by `limit` a minute.
+local function taken(key, limit, now)
+  local bucket = redis.call('HMGET', key, 'taken', 'at_us')
+  if not bucket[1] then
+    return 0
+  end
+  return math.max(0, bucket[1] - (now - bucket[2]) * limit / MINUTE_US)
+end
+
+local function set_taken(key, limit, level, now)
+  if level <= 0 or limit <= 0 then
+    redis.call('DEL', key)
+    return
+  end
+  redis.call('HSET', key, 'taken', level, 'at_us', now)
+  redis.call('PEXPIRE', key, math.ceil(level / limit * 60000) + 1000)
+end
+
+-- What the job reserved and did not use goes back to its API key; its concurrency slot is free again.
+local function settle_limits(job, used)
+  redis.call('ZREM', 'rl:' .. job.key .. ':c', job.id)
+  local limit = tonumber(job.tpm)
+  if limit >= 0 then
+    local key, now = 'rl:' .. job.key .. ':t', now_us()
+    set_taken(key, limit, taken(key, limit, now) + used - job.reserved, now)
+  end
+end
+
+-- The one way into a final state: the final event, the outbox entry, the limits, the indexes and the TTLs together.
+-- `final` has state, reason, event (its JSON), err (JSON), prompt, completion and cached tokens.
+local function finalise(job, final)
+  local key, now = 'job:' .. job.id, now_ms()
+  redis.call('XADD', 'tok:' .. job.id, job.seq .. '-1', 'd', final.event)
+  redis.call('PUBLISH', 'c:' .. job.id, final.event)
+  redis.call('XADD', 'turns:final', '*', 'job_id', job.id, 'tenant_id', job.tenant, 'key_id', job.key,
+    'model', job.model, 'session_id', job.session, 'state', final.state, 'finish_reason', final.reason,
+    'prompt_tokens', final.prompt, 'completion_tokens', final.completion, 'cached_tokens', final.cached,
+    'last_seq', job.seq, 'accepted_ms', job.accepted_ms, 'finished_ms', now, 'error', final.err)
+  redis.call('ZREM', 'jobs:queued:' .. job.queue, job.id)
+  redis.call('ZREM', 'jobs:hints', job.id)
+  redis.call('ZREM', 'jobs:leases', job.id)
+  settle_limits(job, final.prompt + final.completion)
+  redis.call('HSET', key, 'state', final.state, 'epoch', job.epoch, 'finish_reason', final.reason,
+    'prompt_tokens', final.prompt, 'completion_tokens', final.completion, 'cached_tokens', final.cached,
+    'used', final.prompt + final.completion, 'finished_ms', now)
+  redis.call('HDEL', key, 'payload', 'claim_id')
+  redis.call('PEXPIRE', 'tok:' .. job.id, LOG_TTL_MS)
+  redis.call('PEXPIRE', key, job.is_idempotent == '1' and IDEMPOTENCY_MS or LOG_TTL_MS + TOMBSTONE_MS)
+end
+
+-- Ends a job that no worker holds any more. The new epoch is nobody's, so every late writer is fenced.
+local function close(job, state, reason, err)
+  job.epoch = job.epoch + 1
+  local prompt = job.seq == '0' and 0 or tonumber(job.prompt_bound)
+  local event = string.format('{"j":%s,"s":%s,"e":%d,"x":"","r":"%s","u":[%d,%s,0],"err":%s}',
+    cjson.encode(job.id), job.seq, job.epoch, reason, prompt, job.seq, err)
+  finalise(job, {
+    state = state, reason = reason, event = event, err = err, prompt = prompt, completion = tonumber(job.seq), cached = 0,
+  })
+end
+
+-- Back to the queue, at its old place and with its tokens, for whoever claims it next.
+local function requeue(job, now)
+  redis.call('HSET', 'job:' .. job.id, 'state', 'queued', 'epoch', job.epoch + 1, 'hint_wait_ms', HINT_WAIT_MS)
+  redis.call('HDEL', 'job:' .. job.id, 'claim_id')
+  redis.call('ZREM', 'jobs:leases', job.id)
+  redis.call('ZADD', 'jobs:queued:' .. job.queue, job.accepted_ms, job.id)
+  redis.call('ZADD', 'jobs:hints', math.min(now + HINT_WAIT_MS, job.deadline_ms), job.id)
+end
+

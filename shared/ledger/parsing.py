@@ -1,0 +1,158 @@
+"""From what Redis answers to what the ledger's callers get."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from shared.bodies.keys import Limits
+from shared.bodies.workers import WorkerBody
+from shared.errors import (
+    IdempotencyMismatchError,
+    JobNotFoundError,
+    QueueFullError,
+    RateLimitError,
+    UpstreamError,
+)
+from shared.events import FinalEvent, StoredEvent, TokensEvent, Usage, decode
+from shared.job import GenerateJob
+from shared.ledger.answers import Accepted, Claimed, ClaimRefused, JobStatus, LimitUsage, Reaped
+
+STATUS_FIELDS = (
+    "tenant",
+    "state",
+    "seq",
+    "model",
+    "key",
+    "session",
+    "finish_reason",
+    "stored",
+    "cancel",
+    "prompt_tokens",
+    "completion_tokens",
+    "cached_tokens",
+    "accepted_ms",
+    "deadline_ms",
+    "finished_ms",
+    "on_disconnect",
+    "resume_grace_ms",
+)
+"""The fields of a job's hash that make its status."""
+
+
+def accepted(raw: Sequence[Any], limits: Limits) -> Accepted:
+    """The answer of accept. Raises RateLimitError, QueueFullError, IdempotencyMismatchError."""
+    verdict, job_id = text(raw[0]), text(raw[1])
+    usage = _limit_usage(limits, *(int(value) for value in raw[2:6]))
+    retry_after_s = int(raw[6]) / 1000
+    if verdict in ("accepted", "replay"):
+        return Accepted(job_id, verdict == "replay", usage)
+    if verdict == "mismatch":
+        raise IdempotencyMismatchError()
+    if verdict == "full":
+        raise QueueFullError(retry_after_s=retry_after_s)
+    refusal = RateLimitError(_refusal(verdict, limits), retry_after_s=retry_after_s or None)
+    refusal.headers = usage.headers()
+    raise refusal
+
+
+def _limit_usage(limits: Limits, requests: int, requests_ms: int, tokens: int, tokens_ms: int) -> LimitUsage:
+    has_requests, has_tokens = limits.requests_per_minute is not None, limits.tokens_per_minute is not None
+    return LimitUsage(
+        limit_requests=limits.requests_per_minute,
+        remaining_requests=requests if has_requests else None,
+        reset_requests_s=requests_ms / 1000 if has_requests else None,
+        limit_tokens=limits.tokens_per_minute,
+        remaining_tokens=tokens if has_tokens else None,
+        reset_tokens_s=tokens_ms / 1000 if has_tokens else None,
+    )
+
+
+def _refusal(verdict: str, limits: Limits) -> str:
+    return {
+        "requests": f"This API key's limit of {limits.requests_per_minute} requests per minute is reached; "
+        "wait as long as Retry-After says.",
+        "tokens": f"This API key's limit of {limits.tokens_per_minute} tokens per minute is reached; "
+        "wait as long as Retry-After says.",
+        "too_large": f"This request may use more than this API key's {limits.tokens_per_minute} tokens per minute; "
+        "shorten the prompt or ask for fewer max_tokens.",
+        "concurrent": f"This API key's limit of {limits.concurrent_jobs} concurrent requests is reached; "
+        "wait until one of them ends.",
+    }[verdict]
+
+
+def claimed(raw: Sequence[Any]) -> Claimed | ClaimRefused:
+    if text(raw[0]) != "ok":
+        return ClaimRefused(text(raw[0]))  # type: ignore[arg-type]  # the script answers no other
+    return Claimed(GenerateJob.model_validate_json(raw[4]), int(raw[1]), int(raw[2]), int(raw[3]))
+
+
+def status(job_id: str, tenant_id: str, raw: Sequence[Any]) -> JobStatus:
+    """The status from the values of STATUS_FIELDS. Raises JobNotFoundError, also for another tenant's job."""
+    fields = {name: text(value) if value else "" for name, value in zip(STATUS_FIELDS, raw, strict=False)}
+    if not fields.get("state") or fields["tenant"] != tenant_id:
+        raise JobNotFoundError()
+    return JobStatus(
+        job_id=job_id,
+        state=fields["state"],  # type: ignore[arg-type]  # the scripts write no other
+        seq=int(fields["seq"]),
+        model=fields["model"],
+        key_id=fields["key"],
+        session_id=fields["session"] or None,
+        finish_reason=fields["finish_reason"] or None,
+        is_stored=fields["stored"] == "1",
+        cancel=fields["cancel"] == "1",
+        usage=Usage(
+            int(fields["prompt_tokens"] or 0),
+            int(fields["completion_tokens"] or 0),
+            int(fields["cached_tokens"] or 0),
+        ),
+        accepted_ms=int(fields["accepted_ms"]),
+        deadline_ms=int(fields["deadline_ms"]),
+        finished_ms=int(fields["finished_ms"]) if fields["finished_ms"] else None,
+        on_disconnect="detach" if fields["on_disconnect"] == "detach" else "cancel",
+        resume_grace_s=int(fields["resume_grace_ms"]) / 1000,
+    )
+
+
+def reaped(raw: Sequence[Any]) -> Reaped:
+    if not int(raw[0]):
+        return Reaped()
+    return Reaped(
+        requeued=_pairs(raw[1]),
+        unhinted=_pairs(raw[2]),
+        expired=words(raw[3]),
+        dead=words(raw[4]),
+        got_lock=True,
+    )
+
+
+def _pairs(raw: Sequence[Any]) -> list[tuple[str, str]]:
+    flat = words(raw)
+    return list(zip(flat[::2], flat[1::2], strict=True))
+
+
+def log(entries: Sequence[Any], after_seq: int) -> list[TokensEvent | FinalEvent]:
+    """The events of a token log's entries, without the tokens up to `after_seq`."""
+    events: list[TokensEvent | FinalEvent] = []
+    for _, fields in entries:
+        event = decode(fields.get(b"d") or fields.get("d") or b"")
+        if isinstance(event, StoredEvent):
+            raise UpstreamError("A token log holds an event that does not belong there.")
+        events.append(event.after(after_seq) if isinstance(event, TokensEvent) else event)
+    return events
+
+
+def workers(raw: Sequence[Any]) -> list[WorkerBody]:
+    """The workers whose `worker:<id>` is still there."""
+    return [WorkerBody.model_validate_json(value) for value in raw if value]
+
+
+def words(raw: Sequence[Any]) -> list[Any]:
+    return [text(value) for value in raw]
+
+
+def word(raw: Any) -> Any:
+    return text(raw)
+
+
+def text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value
