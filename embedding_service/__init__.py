@@ -1,0 +1,1 @@
+"""Text to vectors: the process behind /v1/embeddings."""
