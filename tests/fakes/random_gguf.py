@@ -1,0 +1,96 @@
+"""A llama model with random weights, made in a blink: it says nonsense, but llama.cpp runs it like any other."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import gguf
+import numpy as np
+
+SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+WORDS = ["the", "he", "th", "in", "an", "er", "on"]
+TEMPLATE = (
+    "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Sizes of the model; `width` is divisible by `heads`."""
+
+    layers: int = 2
+    width: int = 64
+    heads: int = 4
+    hidden: int = 128
+    context_length: int = 512
+    extra_tokens: int = 0
+    """Further words in the vocabulary, to make it as large as a real one."""
+    seed: int = 7
+
+
+def write_random_gguf(path: Path, shape: Shape | None = None, *, weight: float | None = None) -> Path:
+    """Write the model to `path`; `weight` puts that number into every weight of the output norm (nan breaks it)."""
+    shape = shape or Shape()
+    writer = gguf.GGUFWriter(str(path), "llama")
+    _write_vocabulary(writer, shape)
+    writer.add_context_length(shape.context_length)
+    writer.add_embedding_length(shape.width)
+    writer.add_block_count(shape.layers)
+    writer.add_feed_forward_length(shape.hidden)
+    writer.add_head_count(shape.heads)
+    writer.add_head_count_kv(shape.heads)
+    writer.add_rope_dimension_count(shape.width // shape.heads)
+    writer.add_layer_norm_rms_eps(1e-5)
+    for name, tensor in _tensors(shape, weight):
+        writer.add_tensor(name, tensor)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+def _write_vocabulary(writer: gguf.GGUFWriter, shape: Shape) -> None:
+    extra = [f"word{index}" for index in range(shape.extra_tokens)]
+    tokens = SPECIAL + _byte_alphabet() + WORDS + extra
+    kinds = [gguf.TokenType.CONTROL] * len(SPECIAL) + [gguf.TokenType.NORMAL] * (len(tokens) - len(SPECIAL))
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("gpt-2")
+    writer.add_token_list(tokens)
+    writer.add_token_types(kinds)
+    writer.add_token_merges(["t h", "h e", "th e", "i n", "a n", "e r", "o n"])
+    writer.add_bos_token_id(0)
+    writer.add_eos_token_id(2)
+    writer.add_add_bos_token(False)
+    writer.add_chat_template(TEMPLATE)
+
+
+def _byte_alphabet() -> list[str]:
+    """GPT-2's letters for the 256 bytes: printable ones stand for themselves, the others come after U+0100."""
+    printable = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
+    others = iter(range(0x100, 0x200))
+    return [chr(byte) if byte in printable else chr(next(others)) for byte in range(256)]
+
+
+def _tensors(shape: Shape, weight: float | None) -> list[tuple[str, np.ndarray]]:
+    random = np.random.default_rng(shape.seed)
+
+    def matrix(rows: int, columns: int) -> np.ndarray:
+        values: np.ndarray = random.standard_normal((rows, columns)) / np.sqrt(columns)
+        return values.astype(np.float16)
+
+    def norm(value: float = 1.0) -> np.ndarray:
+        return np.full(shape.width, value, dtype=np.float32)
+
+    vocabulary = len(SPECIAL) + 256 + len(WORDS) + shape.extra_tokens
+    tensors = [("token_embd.weight", matrix(vocabulary, shape.width))]
+    for layer in range(shape.layers):
+        tensors += [(f"blk.{layer}.attn_norm.weight", norm()), (f"blk.{layer}.ffn_norm.weight", norm())]
+        tensors += [(f"blk.{layer}.attn_{part}.weight", matrix(shape.width, shape.width)) for part in "qkv"]
+        tensors += [
+            (f"blk.{layer}.attn_output.weight", matrix(shape.width, shape.width)),
+            (f"blk.{layer}.ffn_gate.weight", matrix(shape.hidden, shape.width)),
+            (f"blk.{layer}.ffn_up.weight", matrix(shape.hidden, shape.width)),
+            (f"blk.{layer}.ffn_down.weight", matrix(shape.width, shape.hidden)),
+        ]
+    return [*tensors, ("output_norm.weight", norm(1.0 if weight is None else weight))]

@@ -1,0 +1,1 @@
+"""Engines: what turns a batch of tokens into the next ones."""

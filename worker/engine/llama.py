@@ -1,0 +1,105 @@
+"""llama.cpp's engine: one model and one context with a KV slot for every sequence."""
+
+import ctypes
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import llama_cpp
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.errors import InferenceError
+from shared.job import SamplingParams
+from worker.engine.base import DecodeError, KvFullError, Piece, Sampler
+from worker.engine.llama_batch import LlamaBatch
+from worker.engine.llama_calls import Calls
+from worker.engine.llama_sampler import new_sampler
+from worker.engine.llama_vocabulary import LlamaVocabulary
+
+NO_KV_SLOT = 1  # llama_decode's answer when nothing was decoded because the KV cache is full
+
+
+@dataclass(frozen=True, slots=True)
+class LlamaOptions:
+    """How models are loaded."""
+
+    slots: int = 16
+    """Sequences that are decoded at the same time, each with its model's whole context."""
+    batch_tokens: int = 512
+    threads: int = 2
+    n_gpu_layers: int = 0
+    """-1: all."""
+    flash_attn: bool | None = None
+    """None: llama.cpp decides."""
+    kv_unified: bool = False
+    """One KV buffer for all slots; False: each has its own, so attention looks at its own tokens only."""
+
+
+class LlamaEngine:
+    """Owns `model` and `context`, both pointers from llama.cpp, and frees them in `close`."""
+
+    def __init__(self, model: int, context: int, *, context_length: int, options: LlamaOptions, template: str):
+        vocabulary = LlamaVocabulary(model)
+        self.slots = options.slots
+        self.context_length = context_length
+        self.batch_tokens = options.batch_tokens
+        self.template = template
+        self.bos, self.eos = vocabulary.bos, vocabulary.eos
+        self.token_bytes, self.end_tokens = vocabulary.token_bytes, vocabulary.end_tokens
+        self.tokenize = vocabulary.tokenize
+        self.vocabulary_size = vocabulary.size
+        self.calls = Calls(vocabulary.size)
+        self.context = context
+        self.open_samplers = 0
+        self._model = model
+        self._is_closed = False
+        self._memory = llama_cpp.llama_get_memory(context)
+        self._batch = LlamaBatch(options.batch_tokens, context_length)
+        self._logits: NDArray[np.float32] = np.empty((0, vocabulary.size), dtype=np.float32)
+        self._logits_address = 0
+        self._warm_up()
+
+    def new_sampler(self, params: SamplingParams, prompt: Sequence[int], generated: Sequence[int]) -> Sampler:
+        return new_sampler(self, params, prompt, generated)
+
+    def decode(self, pieces: Sequence[Piece]) -> None:
+        self._batch.fill(pieces)
+        status = llama_cpp.llama_decode(self.context, self._batch.struct)
+        if status == NO_KV_SLOT:
+            raise KvFullError("llama_decode found no room in the KV cache.")
+        if status != 0:
+            raise DecodeError(f"llama_decode failed with status {status}.")
+        if self._batch.output_indices:
+            self._find_logits()
+
+    def logits(self, row: int) -> NDArray[np.float32]:
+        """An output row, one float32 per token of the vocabulary; llama.cpp's memory, valid until the next decode."""
+        if not 0 <= row < len(self._batch.output_indices):
+            raise InferenceError(f"The last decode has no output row {row}.")
+        row_logits: NDArray[np.float32] = self._logits[row]
+        return row_logits
+
+    def batch_index(self, row: int) -> int:
+        return self._batch.output_indices[row]
+
+    def clear(self, slot: int) -> None:
+        llama_cpp.llama_memory_seq_rm(self._memory, slot, -1, -1)
+
+    def close(self) -> None:
+        if not self._is_closed:
+            self._is_closed = True
+            llama_cpp.llama_free(self.context)
+            llama_cpp.llama_model_free(self._model)
+
+    def _find_logits(self) -> None:
+        """Rows lie one after the other, in the order of the batch; waits for a GPU that still computes."""
+        pointer = llama_cpp.llama_get_logits(self.context)
+        address = ctypes.addressof(pointer.contents)
+        if address != self._logits_address:
+            self._logits = np.ctypeslib.as_array(pointer, shape=(self.slots, self.vocabulary_size))
+            self._logits_address = address
+
+    def _warm_up(self) -> None:
+        """The first decode builds graphs and touches every weight; better while loading than in somebody's answer."""
+        self.decode([Piece(slot=0, tokens=[max(0, min(self.end_tokens, default=0))], position=0, wants_logits=True)])
+        self.clear(0)

@@ -1,0 +1,46 @@
+"""The vocabulary of a llama.cpp model: text to tokens, tokens to bytes, which ones end an answer."""
+
+import ctypes
+
+import llama_cpp
+
+from shared.errors import InferenceError
+
+
+class LlamaVocabulary:
+    """Read once when the model is loaded; safe in any thread."""
+
+    def __init__(self, model: int):
+        self.handle = llama_cpp.llama_model_get_vocab(model)
+        self.size = llama_cpp.llama_vocab_n_tokens(self.handle)
+        self.bos = self._text_of(llama_cpp.llama_vocab_bos(self.handle))
+        self.eos = self._text_of(llama_cpp.llama_vocab_eos(self.handle))
+        self.token_bytes = [self._bytes_of(token) for token in range(self.size)]
+        self.end_tokens = frozenset(
+            token for token in range(self.size) if llama_cpp.llama_vocab_is_eog(self.handle, token)
+        )
+
+    def tokenize(self, text: str) -> list[int]:
+        """Special tokens are recognised, the model's own ones are added. Raises InferenceError."""
+        data = text.encode(errors="replace")
+        room = len(data) + 8  # no token is shorter than a byte, and a few are added
+        tokens = (llama_cpp.llama_token * room)()
+        count = llama_cpp.llama_tokenize(self.handle, data, len(data), tokens, room, True, True)
+        if count < 0:
+            raise InferenceError("The prompt could not be split into tokens.")
+        return tokens[:count]
+
+    def _bytes_of(self, token: int) -> bytes:
+        room = 64
+        while True:
+            buffer = ctypes.create_string_buffer(room)
+            length = llama_cpp.llama_token_to_piece(self.handle, token, buffer, room, 0, False)
+            if length >= 0:
+                return buffer.raw[:length]
+            room = -length
+
+    def _text_of(self, token: int) -> str:
+        if token < 0:  # LLAMA_TOKEN_NULL: the model has none
+            return ""
+        text: bytes = llama_cpp.llama_vocab_get_text(self.handle, token)
+        return text.decode(errors="replace")

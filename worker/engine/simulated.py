@@ -1,0 +1,130 @@
+"""The simulated engine: needs no model file, takes real time, and says the same to the same prompt every time.
+
+It stands in for llama.cpp where the model does not matter: load tests, fault tests, trying the platform out. The answer
+depends on the prompt and the seed alone, so a job that is continued elsewhere says exactly what it would have said.
+"""
+
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+from shared.catalogue import ModelEntry
+from shared.errors import InferenceError
+from shared.job import SamplingParams
+from worker.engine.base import DecodeError, Engine, Piece
+
+_TEXT = (
+    "the a one small brown fox river stone walks over under near quiet green hill and then sees seven lanterns café "
+    "naïve snow ☃ light turns slowly home with every bird , . ; again until morning comes while rain falls on our roof"
+)
+WORDS = _TEXT.split()
+END_TOKEN = 256
+FIRST_WORD = 257
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedOptions:
+    """How large and how slow the simulated models are."""
+
+    slots: int = 16
+    batch_tokens: int = 512
+    step_ms: float = 5.0
+    """What every decode takes."""
+    prompt_token_ms: float = 0.02
+    """What every prompt token adds."""
+    load_ms: float = 50.0
+    answer_tokens: int = 256
+    """Length of an answer, unless max_tokens, a stop string or the context ends it before."""
+    model_bytes: int = 64 * 1024 * 1024
+
+
+class SimulatedSampler:
+    """Draws words from a digest of prompt, seed and position."""
+
+    def __init__(self, engine: "SimulatedEngine", params: SamplingParams, prompt: Sequence[int]):
+        self._engine = engine
+        self._length = engine.options.answer_tokens
+        self._ignore_eos = params.ignore_eos
+        self._key = blake2b(repr((params.seed, list(prompt))).encode(), digest_size=16).digest()
+        engine.open_samplers += 1
+        self._is_open = True
+
+    def sample(self, row: int, seq: int) -> int:
+        if not 0 <= row < self._engine.rows:
+            raise InferenceError(f"The last decode has no output row {row}.")
+        if seq > self._length and not self._ignore_eos:
+            return END_TOKEN
+        drawn = blake2b(seq.to_bytes(8), key=self._key, digest_size=8).digest()
+        return FIRST_WORD + int.from_bytes(drawn) % len(WORDS)
+
+    def close(self) -> None:
+        if self._is_open:
+            self._is_open = False
+            self._engine.open_samplers -= 1
+
+
+class SimulatedEngine:
+    """Knows 256 bytes, an end token and some words. It refuses batches that llama.cpp would refuse."""
+
+    def __init__(self, entry: ModelEntry, options: SimulatedOptions):
+        self.options = options
+        self.slots = options.slots
+        self.context_length = entry.context_length
+        self.batch_tokens = options.batch_tokens
+        self.template = entry.template or "chatml"
+        self.bos = ""
+        self.eos = "<|im_end|>"
+        self.token_bytes = [bytes([byte]) for byte in range(256)] + [b""] + [f" {word}".encode() for word in WORDS]
+        self.end_tokens = frozenset({END_TOKEN})
+        self.rows = 0
+        self.open_samplers = 0
+        self._filled = [0] * options.slots
+        self._words = {f" {word}": FIRST_WORD + index for index, word in enumerate(WORDS)}
+
+    def tokenize(self, text: str) -> list[int]:
+        tokens: list[int] = []
+        for part in re.findall(r" ?\S+|\s", text):
+            tokens += [self._words[part]] if part in self._words else list(part.encode(errors="replace"))
+        return tokens
+
+    def new_sampler(self, params: SamplingParams, prompt: Sequence[int], generated: Sequence[int]) -> SimulatedSampler:
+        return SimulatedSampler(self, params, prompt)
+
+    def decode(self, pieces: Sequence[Piece]) -> None:
+        total = sum(len(piece.tokens) for piece in pieces)
+        if not 0 < total <= self.batch_tokens:
+            raise DecodeError(f"A batch of {total} tokens is not between 1 and {self.batch_tokens}.")
+        for piece in pieces:
+            if piece.position != self._filled[piece.slot]:
+                raise DecodeError(f"Slot {piece.slot} goes on at {self._filled[piece.slot]}, not at {piece.position}.")
+            self._filled[piece.slot] += len(piece.tokens)
+            if self._filled[piece.slot] > self.context_length:
+                raise DecodeError(f"Slot {piece.slot} is longer than the context.")
+        self.rows = sum(piece.wants_logits for piece in pieces)
+        prompt_tokens = sum(len(piece.tokens) for piece in pieces if len(piece.tokens) > 1)
+        time.sleep((self.options.step_ms + prompt_tokens * self.options.prompt_token_ms) / 1000)
+
+    def clear(self, slot: int) -> None:
+        self._filled[slot] = 0
+
+    def close(self) -> None:
+        self._filled = [0] * self.slots
+
+
+class SimulatedFactory:
+    """Opens simulated models; their files need not exist."""
+
+    name = "simulated"
+
+    def __init__(self, options: SimulatedOptions):
+        self._options = options
+
+    def needed_bytes(self, entry: ModelEntry, path: Path) -> int:
+        return self._options.model_bytes
+
+    def open(self, entry: ModelEntry, path: Path) -> Engine:
+        time.sleep(self._options.load_ms / 1000)
+        return SimulatedEngine(entry, self._options)

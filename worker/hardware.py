@@ -1,0 +1,72 @@
+"""What the machine gives this process: cores and memory, container limits included, and layers on a GPU."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+CGROUP = Path("/sys/fs/cgroup")
+UNLIMITED_BYTES = 1 << 60  # cgroup v1 says "no limit" with a number near 2^63
+BUDGET_SHARE = 0.7  # the rest is for Python, llama.cpp's compute buffers and the page cache
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """`threads` for decoding, `memory_bytes` that this process may use, `n_gpu_layers` for llama.cpp (-1: all)."""
+
+    threads: int
+    memory_bytes: int
+    n_gpu_layers: int
+
+    @property
+    def budget_bytes(self) -> int:
+        """Default budget of the model cache."""
+        return int(self.memory_bytes * BUDGET_SHARE)
+
+
+def detect(*, can_offload: bool, cgroup: Path = CGROUP) -> Hardware:
+    """Look at the machine; `can_offload` says whether the engine can use a GPU."""
+    return Hardware(
+        threads=decode_threads(cgroup),
+        memory_bytes=memory_limit_bytes(cgroup),
+        n_gpu_layers=-1 if can_offload else 0,
+    )
+
+
+def decode_threads(cgroup: Path = CGROUP) -> int:
+    """One thread per physical core that this process may use: hyper-threads slow matrix products down."""
+    allowed = len(os.sched_getaffinity(0))
+    logical = psutil.cpu_count() or allowed
+    physical = psutil.cpu_count(logical=False) or logical
+    usable = max(1, allowed * physical // logical)
+    limit = _cpu_limit(cgroup)
+    return max(1, min(usable, int(limit))) if limit else usable
+
+
+def memory_limit_bytes(cgroup: Path = CGROUP) -> int:
+    """The machine's memory, or the container's limit if that is lower."""
+    total = psutil.virtual_memory().total
+    limits = (_number(cgroup / "memory.max"), _number(cgroup / "memory" / "memory.limit_in_bytes"))
+    return int(min([total, *(limit for limit in limits if limit and limit < UNLIMITED_BYTES)]))
+
+
+def _cpu_limit(cgroup: Path) -> float | None:
+    """CPUs that the container may use, by cgroup v2's cpu.max or v1's quota; None without a limit."""
+    if words := _words(cgroup / "cpu.max"):
+        return int(words[0]) / int(words[1]) if words[0] != "max" else None
+    quota = _number(cgroup / "cpu" / "cpu.cfs_quota_us")
+    period = _number(cgroup / "cpu" / "cpu.cfs_period_us")
+    return quota / period if quota and period and quota > 0 else None
+
+
+def _number(path: Path) -> int | None:
+    words = _words(path)
+    return int(words[0]) if words and words[0].lstrip("-").isdecimal() else None
+
+
+def _words(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="ascii").split()
+    except OSError:
+        return []

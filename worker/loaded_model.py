@@ -1,0 +1,106 @@
+"""A model that is loaded: an engine, its batcher, and the way from a job's messages to its tokens."""
+
+import structlog
+
+from shared.catalogue import ModelEntry
+from shared.errors import DeadlineExceededError, DroverError, WorkerLostError
+from shared.job import GenerateJob
+from shared.templates import render
+from worker.batcher import Batcher
+from worker.engine.base import Engine
+from worker.sequence import Ending, Sequence, SequenceRequest
+
+_log = structlog.get_logger(__name__)
+
+
+class LoadedModel:
+    """What ModelCache lends. All methods may be called from any thread and return at once."""
+
+    def __init__(self, entry: ModelEntry, engine: Engine, *, stall_s: float, prefill_stall_s: float):
+        self.entry = entry
+        self._engine = engine
+        self._stall_s = stall_s
+        self._prefill_stall_s = prefill_stall_s
+        self._is_closed = False
+        self._batcher = Batcher(engine)
+        self._batcher.start(entry.name)
+
+    @property
+    def slots(self) -> int:
+        return self._engine.slots
+
+    @property
+    def busy_slots(self) -> int:
+        """Sequences that have a slot."""
+        return self._batcher.running
+
+    @property
+    def unfinished(self) -> int:
+        """Sequences that run or wait."""
+        return self._batcher.unfinished
+
+    def submit(self, request: SequenceRequest) -> None:
+        """Render, tokenize and queue the job.
+
+        Whatever is wrong with the job itself comes as a FinalEvent. Raises ModelUnavailableError if closed.
+        """
+        prompt: list[int] = []
+        refusal = self._refusal(request)
+        if refusal is None:
+            try:
+                prompt = self._prompt(request.job)
+            except DroverError as error:
+                refusal = error
+        sequence = Sequence(request, prompt, self._engine)
+        if refusal is not None:
+            sequence.ending = Ending("error", refusal)
+        self._batcher.submit(sequence)
+
+    def cancel(self, job_id: str) -> None:
+        """End the job with a FinalEvent "cancelled" before the next step; unknown ids are ignored."""
+        self._end(job_id, Ending("cancelled"))
+
+    def expire(self, job_id: str) -> None:
+        """End the job with a FinalEvent "error", code deadline_exceeded; unknown ids are ignored."""
+        self._end(job_id, Ending("error", DeadlineExceededError()))
+
+    def abandon(self, job_id: str) -> None:
+        """Drop the job: once this returns, nothing of it is emitted any more; unknown ids are ignored."""
+        if sequence := self._batcher.find(job_id):
+            sequence.abandon()
+            self._batcher.wake()
+
+    def is_stalled(self, now: float) -> bool:
+        """Whether there is work and no step has ended for too long; `now` in seconds of time.monotonic()."""
+        limit_s = self._prefill_stall_s if self._batcher.is_prefilling else self._stall_s
+        return self._batcher.unfinished > 0 and now - self._batcher.progress_at > limit_s
+
+    def close(self) -> None:
+        """Stop the decode thread and free the engine; twice is harmless. Unfinished jobs are dropped silently."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        if self._batcher.close():
+            self._engine.close()
+        else:
+            # Freeing memory under a decode that hangs would crash the worker, and its other models with it.
+            _log.error("decode_thread_does_not_end", model=self.entry.name)
+
+    def _end(self, job_id: str, ending: Ending) -> None:
+        if sequence := self._batcher.find(job_id):
+            sequence.end_with(ending)
+            self._batcher.wake()
+
+    def _refusal(self, request: SequenceRequest) -> DroverError | None:
+        """Why a job cannot be continued here: its first tokens came from another file."""
+        digest = request.job.model_digest
+        if request.logged and digest != self.entry.sha256:
+            return WorkerLostError("The model's file has changed since the answer began; send the request again.")
+        return None
+
+    def _prompt(self, job: GenerateJob) -> list[int]:
+        engine = self._engine
+        text = render(engine.template, job.messages, bos=engine.bos, eos=engine.eos)
+        if engine.bos:
+            text = text.removeprefix(engine.bos)  # the tokenizer adds it
+        return engine.tokenize(text)
