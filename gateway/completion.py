@@ -1,0 +1,168 @@
+"""A chat completion's whole story: turn, bound, accept, hint, follow."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+import structlog
+
+from gateway.auth import require_writer
+from gateway.background import Background
+from gateway.caller import Caller, CallerGoneError
+from gateway.chunks import ChunkWriter, whole_completion
+from gateway.follow import Ended, Follower
+from gateway.hints import Hints
+from gateway.jobs import Jobs
+from gateway.meter import StreamMeter
+from gateway.prompt import Asked, Prompt, Prompts
+from gateway.running import Running, Runs
+from gateway.sse import error_frame
+from shared.bodies.keys import Identity
+from shared.errors import DroverError, JobExpiredError, JobNotFoundError, error_from_body
+from shared.ledger import Accepted
+
+log = structlog.get_logger()
+
+
+class Completions:
+    """Starts jobs, follows them, and cancels them when their caller leaves."""
+
+    def __init__(
+        self,
+        prompts: Prompts,
+        runs: Runs,
+        jobs: Jobs,
+        hints: Hints,
+        follower: Follower,
+        meter: StreamMeter,
+        background: Background,
+    ):
+        self._prompts = prompts
+        self._runs = runs
+        self._jobs = jobs
+        self._hints = hints
+        self._follower = follower
+        self._meter = meter
+        self._background = background
+
+    async def start(self, asked: Asked, caller: Caller) -> Running:
+        """Bring the request to a job in the ledger: only after this may the caller get a 200.
+
+        Raises every error of admission, and CallerGoneError; the start itself then runs to its end and is undone.
+        """
+        starting = self._background.spawn(self._start(asked), "start", is_awaited=True)
+        try:
+            return await caller.wait_for(starting)
+        except CallerGoneError:
+            self._background.spawn(self._undo(starting), "undo_start")
+            raise
+
+    async def resume(self, job_id: str, identity: Identity, after_seq: int, *, has_usage: bool) -> Running:
+        """Go on with a job after the token `after_seq`. Raises JobNotFoundError, JobExpiredError."""
+        status = await self._jobs.status(job_id, identity.tenant_id)
+        return self._runs.attached(status, identity, after_seq=after_seq, has_usage=has_usage)
+
+    async def frames(self, running: Running) -> AsyncGenerator[bytes, None]:
+        """The job as SSE: chunks, then [DONE] or an error event; an empty frame after a silence."""
+        writer = ChunkWriter(running.heading)
+        opening = b"" if running.followed.after_seq else writer.opening()
+        try:
+            with self._meter.following(running.heading.model) as timer:
+                async with aclosing(self._follower.batches(running.followed)) as batches:
+                    async for batch in batches:
+                        if isinstance(batch, Ended):
+                            yield opening + _ending(writer, batch, running)
+                        elif batch:
+                            timer.tokens_came()
+                            yield opening + writer.tokens(batch)
+                            opening = b""
+                        else:
+                            yield b""
+        except Exception as error:  # whatever it is, the caller must learn that the stream has ended
+            self.give_up(running)
+            if not isinstance(error, DroverError):
+                log.error("stream_failed", exc_info=error)
+            yield error_frame(error if isinstance(error, DroverError) else DroverError())
+
+    async def whole(self, running: Running, caller: Caller) -> bytes:
+        """The job's answer in one piece. Raises what the job failed with, DeadlineExceededError, CallerGoneError."""
+        collecting = asyncio.create_task(self._collect(running))
+        try:
+            return await caller.wait_for(collecting)
+        except (CallerGoneError, DroverError):
+            self.give_up(running)
+            raise
+        finally:
+            collecting.cancel()
+
+    def give_up(self, running: Running) -> None:
+        """The caller has left: cancel the job unless its caller may come back. Returns at once."""
+        if running.is_cancelled_with_caller:
+            followed = running.followed
+            self._background.spawn(self._jobs.cancel(followed.job_id, followed.tenant_id), "cancel")
+
+    async def _start(self, asked: Asked) -> Running:
+        require_writer(asked.identity)
+        prompt = await self._prompts.prepare(asked)
+        if prompt.is_replay and (earlier := await self._earlier(asked, prompt)):
+            return earlier
+        try:
+            job = await self._prompts.job(asked, prompt)
+            accepted = await self._jobs.accept(job, asked.identity.limits, asked.idempotency)
+        except DroverError:
+            if not prompt.is_replay:  # else it is somebody else's turn too
+                self._background.spawn(self._withdraw(asked, prompt), "withdraw")
+            raise
+        if accepted.job_id != job.id:
+            return await self._attach(accepted, asked)
+        self._hints.send(job.id, job.model)
+        return self._runs.new(asked, prompt, accepted)
+
+    async def _earlier(self, asked: Asked, prompt: Prompt) -> Running | None:
+        """The job of a turn that was begun before; None if the gateway that began it died before the accept."""
+        try:
+            status = await self._jobs.status(prompt.job_id, asked.identity.tenant_id)
+        except JobNotFoundError:
+            if prompt.is_open:
+                return None
+            raise JobExpiredError() from None
+        return self._runs.attached(status, asked.identity, has_usage=asked.body.wants_usage)
+
+    async def _attach(self, accepted: Accepted, asked: Asked) -> Running:
+        status = await self._jobs.status(accepted.job_id, asked.identity.tenant_id)
+        return self._runs.attached(status, asked.identity, has_usage=asked.body.wants_usage, usage=accepted.usage)
+
+    async def _collect(self, running: Running) -> bytes:
+        texts: list[str] = []
+        with self._meter.following(running.heading.model) as timer:
+            async with aclosing(self._follower.batches(running.followed)) as batches:
+                async for batch in batches:
+                    if isinstance(batch, Ended):
+                        if batch.final.error is not None:
+                            raise error_from_body({"error": batch.final.error})
+                        return whole_completion(running.heading, "".join([*texts, batch.final.text]), batch)
+                    if batch:
+                        timer.tokens_came()
+                        texts.extend(text for event in batch for text in event.texts)
+        raise DroverError("The job's stream ended without a last word.")
+
+    async def _undo(self, starting: "asyncio.Task[Running]") -> None:
+        try:
+            running = await starting
+        except DroverError:
+            return  # nothing was accepted
+        self.give_up(running)
+
+    async def _withdraw(self, asked: Asked, prompt: Prompt) -> None:
+        """Nothing was accepted, as far as we know: after a time-out the ledger may have the job all the same."""
+        await self._prompts.abort(asked, prompt)
+        try:
+            await self._jobs.cancel(prompt.job_id, asked.identity.tenant_id)
+        except JobNotFoundError:
+            return
+
+
+def _ending(writer: ChunkWriter, ended: Ended, running: Running) -> bytes:
+    if ended.final.error is not None:
+        return error_frame(error_from_body({"error": ended.final.error}))
+    return writer.closing(ended, is_text_sent=running.is_held_text_sent)

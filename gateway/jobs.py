@@ -1,0 +1,86 @@
+"""The gateway's way to the job ledger: short time limits, and one error for whatever keeps Redis away."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import TypeVar
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ConstantBackoff
+from redis.exceptions import RedisError
+
+from shared.bodies.keys import Limits
+from shared.bodies.workers import WorkerBody
+from shared.errors import UnavailableError
+from shared.events import FinalEvent, TokensEvent
+from shared.job import GenerateJob
+from shared.ledger import Accepted, AsyncLedger, Idempotency, JobStatus
+
+MAX_CONNECTIONS = 64
+"""Two thousand streams may look into the log in the same second; they take turns on these."""
+
+RETRY_AFTER_S = 1.0
+
+Answer = TypeVar("Answer")
+
+
+class Jobs:
+    """The ledger's calls. Besides the ledger's own errors each raises UnavailableError when Redis is away."""
+
+    def __init__(self, redis_url: str, *, timeout_s: float, max_queued_jobs: int):
+        self._timeout_s = timeout_s
+        self._max_queued_jobs = max_queued_jobs
+        pool = BlockingConnectionPool.from_url(
+            redis_url,
+            max_connections=MAX_CONNECTIONS,
+            timeout=timeout_s,
+            socket_connect_timeout=timeout_s / 2,
+            socket_timeout=timeout_s / 2,
+            # One retry, for the kept connection that a restart of Redis has closed. redis-py's ten retries would take
+            # longer than any caller waits; every call is idempotent, so the caller may simply come again.
+            retry=Retry(ConstantBackoff(0.02), 1),
+        )
+        self._client: Redis = Redis.from_pool(pool)
+        self._ledger = AsyncLedger(self._client)
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def accept(self, job: GenerateJob, limits: Limits, idempotency: Idempotency | None) -> Accepted:
+        """Raises RateLimitError, QueueFullError, IdempotencyMismatchError."""
+        return await self._in_time(
+            self._ledger.accept(job, limits, max_queued_jobs=self._max_queued_jobs, idempotency=idempotency)
+        )
+
+    async def cancel(self, job_id: str, tenant_id: str) -> JobStatus:
+        """Raises JobNotFoundError."""
+        return await self._in_time(self._ledger.cancel(job_id, tenant_id))
+
+    async def status(self, job_id: str, tenant_id: str) -> JobStatus:
+        """Raises JobNotFoundError, JobExpiredError."""
+        return await self._in_time(self._ledger.status(job_id, tenant_id))
+
+    async def read_log(self, job_id: str, after_seq: int) -> list[TokensEvent | FinalEvent]:
+        return await self._in_time(self._ledger.read_log(job_id, after_seq))
+
+    async def workers(self) -> list[WorkerBody]:
+        return await self._in_time(self._ledger.workers())
+
+    async def queue(self, model: str) -> tuple[int, float]:
+        """How many jobs of a model wait, and for how many seconds the oldest has."""
+        return await self._in_time(self._ledger.queue_depth(model)), await self._in_time(
+            self._ledger.oldest_age_s(model)
+        )
+
+    async def check(self) -> None:
+        """Raises UnavailableError when Redis does not answer."""
+        await self._in_time(self._client.ping())
+
+    async def _in_time(self, call: Awaitable[Answer]) -> Answer:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await call
+        except (RedisError, OSError) as error:  # a TimeoutError is an OSError
+            raise UnavailableError(
+                "The job ledger cannot be reached now; try again shortly.", retry_after_s=RETRY_AFTER_S
+            ) from error

@@ -1,0 +1,32 @@
+"""`python -m gateway.main`: starts the gateway."""
+
+import sys
+
+from gateway.app import build_app
+from gateway.settings import GatewaySettings
+from shared.http import serve
+from shared.settings import ConfigurationError
+from shared.telemetry import configure_logging, configure_metrics
+
+
+def main() -> None:
+    """Serve until SIGTERM. A configuration that cannot be used ends it with one sentence and status 1."""
+    try:
+        settings = GatewaySettings.load()
+        configure_logging("gateway", settings.log_level)
+        configure_metrics("gateway")
+        app = build_app(settings)
+    except ConfigurationError as error:
+        sys.exit(str(error))
+    serve(
+        app,
+        settings.host,
+        settings.port,
+        settings.log_level,
+        port_setting="GATEWAY_PORT",
+        graceful_shutdown_s=settings.shutdown_grace_s,
+    )
+
+
+if __name__ == "__main__":
+    main()

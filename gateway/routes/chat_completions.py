@@ -1,0 +1,54 @@
+"""POST /v1/chat/completions."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request, Response
+
+from gateway.bodies.chat import ChatCompletionBody
+from gateway.caller import Caller
+from gateway.prompt import Asked
+from gateway.routes.dependencies import GatewayParts, IdempotencyKey, WhoCalls
+from gateway.routes.streaming import event_stream
+
+router = APIRouter(tags=["chat"])
+
+EXAMPLE = {
+    "id": "chatcmpl-0198c0de",
+    "object": "chat.completion",
+    "created": 1763596800,
+    "model": "drover-tiny",
+    "system_fingerprint": "fp_drover",
+    "choices": [
+        {
+            "index": 0,
+            "message": {"role": "assistant", "content": "Paris.", "refusal": None, "annotations": []},
+            "logprobs": None,
+            "finish_reason": "stop",
+        }
+    ],
+    "usage": {"prompt_tokens": 14, "completion_tokens": 3, "total_tokens": 17},
+}
+
+
+@router.post(
+    "/v1/chat/completions",
+    summary="Answer a conversation, as a whole or as a stream",
+    response_class=Response,
+    responses={200: {"content": {"application/json": {"example": EXAMPLE}, "text/event-stream": {}}}},
+)
+async def create_chat_completion(
+    body: ChatCompletionBody,
+    request: Request,
+    gateway: GatewayParts,
+    identity: WhoCalls,
+    idempotency_key: IdempotencyKey = None,
+    traceparent: Annotated[str | None, Header(include_in_schema=False)] = None,
+) -> Response:
+    """OpenAI's chat completions. With `session_id` the messages are the new ones only, Drover adds the history."""
+    timeout_s = body.timeout_s or gateway.settings.default_timeout_s
+    caller = Caller(request.receive)
+    running = await gateway.completions.start(Asked(identity, body, timeout_s, idempotency_key, traceparent), caller)
+    if body.stream:
+        return event_stream(gateway, running)
+    answer = await gateway.completions.whole(running, caller)
+    return Response(answer, media_type="application/json", headers=running.headers())

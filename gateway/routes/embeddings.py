@@ -1,0 +1,36 @@
+"""POST /v1/embeddings."""
+
+from fastapi import APIRouter, Response
+
+from gateway.auth import require_writer
+from gateway.routes.dependencies import GatewayParts, WhoCalls
+from shared.bodies.embeddings import EmbeddingsBody, EmbeddingsResponseBody
+
+router = APIRouter(tags=["embeddings"])
+
+
+@router.post(
+    "/v1/embeddings",
+    summary="Turn texts into vectors",
+    response_class=Response,
+    responses={
+        200: {
+            "model": EmbeddingsResponseBody,
+            "content": {
+                "application/json": {
+                    "example": {
+                        "object": "list",
+                        "data": [{"object": "embedding", "index": 0, "embedding": [0.021, -0.043]}],
+                        "model": "all-minilm-l6-v2",
+                        "usage": {"prompt_tokens": 4, "total_tokens": 4},
+                    }
+                }
+            },
+        }
+    },
+)
+async def create_embeddings(body: EmbeddingsBody, gateway: GatewayParts, identity: WhoCalls) -> Response:
+    """OpenAI's embeddings: one text, several texts, or token ids."""
+    require_writer(identity)
+    answer = await gateway.embeddings.embed(body)
+    return Response(answer.content, media_type="application/json")

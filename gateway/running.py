@@ -1,0 +1,89 @@
+"""A job that runs, and what its caller will get of it."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from gateway.chunks import Heading
+from gateway.follow import Followed
+from gateway.prompt import Asked, Prompt
+from shared.bodies.keys import Identity
+from shared.bodies.turns import Truncation
+from shared.catalogue import Catalogue
+from shared.ledger import Accepted, JobStatus, LimitUsage
+
+DEADLINE_MARGIN_S = 1.0
+"""The workers and the reaper end a late job themselves; the gateway speaks only when none of them is there to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """An accepted job as one caller follows it."""
+
+    followed: Followed
+    heading: Heading
+    usage: LimitUsage = field(default_factory=LimitUsage)
+    is_cancelled_with_caller: bool = False
+    is_held_text_sent: bool = False
+    """The caller resumes behind the text that was held back until the end."""
+
+    def headers(self) -> dict[str, str]:
+        session = {"x-session-id": self.heading.session_id} if self.heading.session_id else {}
+        return {"x-job-id": self.followed.job_id, **self.usage.headers(), **session}
+
+
+class Runs:
+    """Describes running jobs to those who follow them."""
+
+    def __init__(self, catalogue: Catalogue):
+        self._catalogue = catalogue
+
+    def new(self, asked: Asked, prompt: Prompt, accepted: Accepted) -> Running:
+        """The job that this request has started."""
+        session_id = asked.body.session_id
+        return Running(
+            Followed(
+                accepted.job_id, asked.identity.tenant_id, 0, _give_up_at(asked.timeout_s), session_id is not None
+            ),
+            self._heading(
+                accepted.job_id, asked.body.model, asked.created, session_id, asked.body.wants_usage, prompt.truncation
+            ),
+            accepted.usage,
+            is_cancelled_with_caller=asked.on_disconnect == "cancel",
+        )
+
+    def attached(
+        self,
+        status: JobStatus,
+        identity: Identity,
+        *,
+        has_usage: bool,
+        after_seq: int = 0,
+        usage: LimitUsage | None = None,
+    ) -> Running:
+        """A job that some other request has started; it goes on when this caller leaves."""
+        is_past_the_end = status.is_final and after_seq > status.seq
+        seq = status.seq if is_past_the_end else after_seq
+        timeout_s = (status.deadline_ms - status.accepted_ms) / 1000
+        return Running(
+            Followed(status.job_id, identity.tenant_id, seq, _give_up_at(timeout_s), status.session_id is not None),
+            self._heading(status.job_id, status.model, status.accepted_ms // 1000, status.session_id, has_usage),
+            usage or LimitUsage(),
+            is_held_text_sent=is_past_the_end,
+        )
+
+    def _heading(
+        self,
+        job_id: str,
+        model: str,
+        created: int,
+        session_id: str | None,
+        has_usage: bool,
+        truncation: Truncation | None = None,
+    ) -> Heading:
+        digest = self._catalogue.get(model).sha256
+        fingerprint = f"fp_{digest[:12]}" if digest else "fp_drover"
+        return Heading(job_id, model, created, fingerprint, session_id, truncation, has_usage)
+
+
+def _give_up_at(timeout_s: float) -> float:
+    return asyncio.get_running_loop().time() + timeout_s + DEADLINE_MARGIN_S

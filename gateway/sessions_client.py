@@ -1,0 +1,64 @@
+"""The gateway's calls to the session service."""
+
+import httpx
+from pydantic import BaseModel
+
+from gateway.upstream import Upstream
+from shared.bodies.keys import Identity, VerifyKeyBody
+from shared.bodies.messages import Message
+from shared.bodies.turns import BeginTurnBody, BegunTurnBody, CountTokensBody, TokenCountBody
+
+VERIFY_TIMEOUT_S = 1.0
+READY_TIMEOUT_S = 1.0
+TENANT_HEADER = "X-Drover-Tenant"
+
+
+class SessionsClient:
+    """Keys, turns, token counts and stored conversations. Every method raises UnavailableError if nobody answers."""
+
+    def __init__(self, upstream: Upstream):
+        self._upstream = upstream
+
+    async def verify_key(self, api_key: str) -> Identity:
+        """Who has this key. Raises AuthenticationError."""
+        body = VerifyKeyBody(api_key=api_key)
+        answer = await self._upstream.call("POST", "/internal/keys/verify", body=body, timeout_s=VERIFY_TIMEOUT_S)
+        return Identity.model_validate_json(answer.content)
+
+    async def begin_turn(self, body: BeginTurnBody) -> BegunTurnBody:
+        """Raises SessionNotFoundError, SessionBusyError, IdempotencyMismatchError, ContextLengthExceededError."""
+        answer = await self._upstream.call("POST", "/internal/turns", body=body)
+        return BegunTurnBody.model_validate_json(answer.content)
+
+    async def abort_turn(self, turn_id: str, tenant_id: str) -> None:
+        """Undo a turn that was begun and whose job was not accepted."""
+        await self._upstream.call("POST", f"/internal/turns/{turn_id}/abort", headers={TENANT_HEADER: tenant_id})
+
+    async def count_prompt_tokens(self, model: str, messages: list[Message]) -> int:
+        """Tokens of the whole prompt, template included, as the worker will see them."""
+        body = CountTokensBody(model=model, messages=messages)
+        answer = await self._upstream.call("POST", "/internal/prompts/count", body=body)
+        return TokenCountBody.model_validate_json(answer.content).prompt_tokens
+
+    async def sessions(
+        self,
+        method: str,
+        path: str,
+        tenant_id: str,
+        *,
+        body: BaseModel | None = None,
+        params: dict[str, str] | None = None,
+    ) -> httpx.Response:
+        """Pass a public /v1/sessions call on; `path` is what follows it."""
+        return await self._upstream.call(
+            method,
+            f"/internal/sessions{path}",
+            body=body,
+            params=params,
+            headers={TENANT_HEADER: tenant_id},
+            is_repeatable=method != "POST",  # a second POST would make a second session
+        )
+
+    async def check(self) -> None:
+        """Raises UnavailableError when the session service is not ready."""
+        await self._upstream.call("GET", "/readyz", timeout_s=READY_TIMEOUT_S)

@@ -1,0 +1,35 @@
+"""The gateway's settings, read once at start from GATEWAY_… and the names all services share."""
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from shared.settings import Settings
+
+
+class GatewaySettings(Settings):
+    """Every limit and time-out of the gateway."""
+
+    model_config = SettingsConfigDict(env_prefix="GATEWAY_")
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    session_service_url: str = "http://127.0.0.1:8081"
+    embedding_service_url: str = "http://127.0.0.1:8082"
+    cors_origins: str = Field(default="", description="origins that browsers may call from, with commas; '': none")
+
+    max_body_bytes: int = Field(default=4 * 1024 * 1024, ge=1024)
+    max_queued_jobs: int = Field(default=1000, ge=1, description="more are refused with 503 queue_full")
+    default_timeout_s: float = Field(default=600.0, gt=0, description="a job's deadline when the request names none")
+    resume_grace_s: float = Field(default=30.0, ge=0, description="for requests with an Idempotency-Key")
+
+    key_cache_ttl_s: float = Field(default=60.0, ge=0, le=60, description="a revoked key works at most this long")
+    refused_key_cache_ttl_s: float = Field(default=5.0, ge=0, le=60)
+
+    ping_interval_s: float = Field(default=10.0, gt=0, description="an SSE comment after this long without a chunk")
+    send_stall_s: float = Field(default=30.0, gt=0, description="a client that reads nothing for this long is cut off")
+    silence_s: float = Field(default=1.0, gt=0, description="a stream without events for this long looks into the log")
+    stored_wait_s: float = Field(default=2.0, ge=0, description="how long the last chunk waits for the stored message")
+    stream_buffer_events: int = Field(default=256, ge=8, description="more are dropped and read from the log later")
+
+    redis_timeout_s: float = Field(default=0.9, gt=0, description="one call to the ledger, its retry included")
+    shutdown_grace_s: int = Field(default=20, ge=0, description="open streams may end within this after SIGTERM")
