@@ -41,6 +41,12 @@ def final(job_id: str, last_seq: int, epoch: int, **fields: object) -> FinalEven
     return FinalEvent(job_id, last_seq, epoch, **({"finish_reason": "stop", "usage": Usage(10, last_seq)} | fields))  # type: ignore[arg-type]
 
 
+def redis_seconds(client: redis.Redis) -> float:
+    """Redis' clock."""
+    seconds, micros = client.time()  # type: ignore[misc]
+    return float(seconds + micros / 1e6)
+
+
 class Bench:
     """The steps that most tests begin with."""
 
