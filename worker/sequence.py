@@ -120,7 +120,7 @@ class Sequence:
             self.sampler = None
         if self.ending is not None:
             usage = Usage(self.prompt_tokens, self.seq)
-            error = self.ending.error.body() if self.ending.error else None
+            error = self.ending.error.body()["error"] if self.ending.error else None
             text = self._text.finish()
             self._send(FinalEvent(self.job.id, self.seq, self._epoch, self.ending.reason, text, usage, error))
 
