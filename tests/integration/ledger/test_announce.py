@@ -1,4 +1,4 @@
-from time import sleep
+from asyncio import sleep
 
 import redis
 
@@ -19,7 +19,7 @@ async def test_workers_are_listed_while_they_say_that_they_live(
     ledger.publish_worker(worker("gone"), 5)
     ledger.publish_worker(worker("a"), 60_000)
     ledger.publish_worker(worker("a", busy_slots=2), 60_000)
-    sleep(0.02)
+    await sleep(0.02)
 
     workers = await gate.workers()
 
@@ -35,6 +35,6 @@ async def test_without_workers_the_list_is_empty(gate: AsyncLedger) -> None:
 async def test_the_oldest_waiting_job_has_an_age(bench: Bench, gate: AsyncLedger) -> None:
     assert await gate.oldest_age_s("tiny") == 0.0
     await bench.accept()
-    sleep(0.01)
+    await sleep(0.01)
 
     assert 0.005 < await gate.oldest_age_s("tiny") < 5

@@ -1,21 +1,21 @@
-from time import sleep
+from asyncio import sleep
 
 import redis
 
 from shared.bodies.keys import Limits
 from shared.events import FinalEvent
-from shared.ledger import AsyncLedger, ClaimRefused, Ledger
+from shared.ledger import AsyncLedger, ClaimRefused, Ledger, Reaped
 from tests.integration.ledger.bench import Bench, tokens
 
 
-def reap(ledger: Ledger, worker_id: str = "reaper-1"):  # type: ignore[no-untyped-def]
-    return ledger.reap(worker_id=worker_id, lock_ms=1000)
+def reap(ledger: Ledger, worker_id: str = "reaper-1") -> Reaped:
+    return ledger.reap(worker_id=worker_id, lock_ms=60_000)
 
 
 async def test_a_job_whose_lease_ended_goes_back_to_its_queue(bench: Bench, ledger: Ledger) -> None:
     job = await bench.accept()
     bench.claim(job.id, lease_ms=1)
-    sleep(0.01)
+    await sleep(0.01)
 
     reaped = reap(ledger)
 
@@ -47,7 +47,7 @@ async def test_one_worker_at_a_time_is_the_reaper(bench: Bench, ledger: Ledger) 
 
 async def test_another_worker_takes_over_when_the_lock_ends(ledger: Ledger) -> None:
     ledger.reap(worker_id="reaper-1", lock_ms=5)
-    sleep(0.02)
+    await sleep(0.02)
 
     assert reap(ledger, "reaper-2").got_lock
 
@@ -109,7 +109,7 @@ async def test_jobs_past_their_deadline_expire_in_the_queue_and_after_a_lost_lea
     queued, (running, _) = await bench.accept(timeout_s=0.001), await bench.run()
     bench.end_deadline(running.id)
     bench.end_lease(running.id)
-    sleep(0.01)
+    await sleep(0.01)
 
     reaped = reap(ledger)
 
@@ -129,14 +129,15 @@ async def test_a_hint_is_sent_again_after_a_second_then_less_and_less_often(
     bench: Bench, ledger: Ledger, client: redis.Redis
 ) -> None:
     job = await bench.accept()
-    fresh = reap(ledger)
+    accepted_ms = (await bench.gate.status(job.id, "tenant-a")).accepted_ms
+    due_ms = client.zscore("jobs:hints", job.id)
     waits = []
     for _ in range(6):
         client.zadd("jobs:hints", {job.id: 1})
         assert reap(ledger).unhinted == [(job.id, "tiny")]
         waits.append(client.hget(f"job:{job.id}", "hint_wait_ms"))
 
-    assert fresh.unhinted == []
+    assert due_ms == accepted_ms + 1000
     assert reap(ledger).unhinted == []
     assert waits == [b"2000", b"4000", b"8000", b"16000", b"16000", b"16000"]
 
@@ -168,11 +169,11 @@ async def test_after_a_restart_of_redis_leases_get_time_to_be_renewed(
     bench.end_lease(renewed.id)
     bench.end_lease(lost.id)
 
-    at_once = ledger.reap(worker_id="reaper-1", lock_ms=1000, lease_ms=50)
-    still = ledger.reap(worker_id="reaper-1", lock_ms=1000, lease_ms=50)
+    at_once = ledger.reap(worker_id="reaper-1", lock_ms=60_000, lease_ms=60_000)
+    still = ledger.reap(worker_id="reaper-1", lock_ms=60_000, lease_ms=60_000)
     ledger.renew("w1", [(renewed.id, epoch)], 60_000)
-    sleep(0.12)
-    later = ledger.reap(worker_id="reaper-1", lock_ms=1000, lease_ms=50)
+    client.hset("reaper:run", "after_ms", 1)
+    later = ledger.reap(worker_id="reaper-1", lock_ms=60_000, lease_ms=60_000)
 
     assert (at_once.requeued, still.requeued) == ([], [])
     assert later.requeued == [(lost.id, "tiny")]
