@@ -1,0 +1,67 @@
+"""The application: routes in front, the outbox consumer and the sweeper beside them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import redis.asyncio
+from fastapi import Depends, FastAPI
+from redis.exceptions import RedisError
+
+from session_service.database import Database
+from session_service.outbox import OutboxConsumer
+from session_service.routes import ROUTERS
+from session_service.routes.dependencies import Parts
+from session_service.settings import SessionSettings
+from session_service.sweeper import Sweeper
+from session_service.token_counter import TokenCounter
+from shared.catalogue import Catalogue
+from shared.errors import UnavailableError
+from shared.http import require_internal_token, service_app
+from shared.ledger import AsyncLedger
+
+
+def create_app(settings: SessionSettings) -> FastAPI:
+    """The service; it connects to nothing before it starts. Raises ConfigurationError for a broken catalogue."""
+    database = Database(settings)
+    client = redis.asyncio.Redis.from_url(settings.redis_url)
+    ledger = AsyncLedger(client)
+    outbox = OutboxConsumer(client, ledger, database, settings)
+    sweeper = Sweeper(client, ledger, database, settings)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(outbox.run()), asyncio.create_task(sweeper.run())]
+        yield
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await client.aclose()
+        await database.close()
+
+    async def readiness() -> dict[str, str]:
+        return {
+            "postgres": await _postgres_check(database),
+            "redis": await _redis_check(client),
+            "outbox": outbox.problem or "ok",
+        }
+
+    app = service_app("session-service", readiness=readiness, lifespan=lifespan, max_body_bytes=settings.max_body_bytes)
+    app.state.parts = Parts(settings, database, TokenCounter(Catalogue.load(settings.models_dir)))
+    for router in ROUTERS:
+        app.include_router(router, dependencies=[Depends(require_internal_token(settings.internal_token))])
+    return app
+
+
+async def _postgres_check(database: Database) -> str:
+    with suppress(UnavailableError):
+        await database.ping()
+        return "ok"
+    return "Postgres cannot be reached."
+
+
+async def _redis_check(client: redis.asyncio.Redis) -> str:
+    with suppress(RedisError, OSError):
+        await client.ping()
+        return "ok"
+    return "Redis cannot be reached."

@@ -1,0 +1,43 @@
+"""The schema's version: migrate the database, and tell whether that has been done."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from session_service.database import migration_engine
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def migrate(database_url: str) -> str:
+    """Bring the database to the newest revision and return that; does nothing when it is there already.
+
+    Safe when several processes do it at once.
+    """
+    engine = migration_engine(database_url)
+    config = alembic_config()
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    return newest_revision()
+
+
+def current_revision(database_url: str) -> str | None:
+    """The revision that the database is at; None when it has never been migrated."""
+    with migration_engine(database_url).connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def newest_revision() -> str:
+    """The revision that this code needs."""
+    return ScriptDirectory.from_config(alembic_config()).get_current_head() or ""
+
+
+def alembic_config() -> Config:
+    """Alembic's configuration; whoever runs a command adds the connection."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    return config

@@ -1,0 +1,49 @@
+"""The session service's settings, read from the environment once at start."""
+
+from typing import Self
+
+from pydantic import Field, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from shared.settings import ConfigurationError, Settings
+
+
+class SessionSettings(Settings):
+    """Everything that can be set. Of the default limits 0 means without limit."""
+
+    model_config = SettingsConfigDict(env_prefix="SESSION_")
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8081, ge=0, le=65535)
+    database_url: SecretStr = Field(
+        default=SecretStr("postgresql://postgres@127.0.0.1:5432/drover"), validation_alias="DATABASE_URL"
+    )
+    key_pepper: SecretStr = Field(default=SecretStr(""), description="mixed into the stored form of every API key")
+    default_requests_per_minute: int = Field(default=600, ge=0)
+    default_tokens_per_minute: int = Field(default=0, ge=0)
+    default_concurrent_jobs: int = Field(default=64, ge=0)
+    pool_size: int = Field(default=10, ge=1, description="connections to Postgres; as many again under load")
+    statement_timeout_s: float = Field(default=5.0, gt=0)
+    lock_timeout_s: float = Field(default=3.0, gt=0)
+    max_body_bytes: int = Field(default=8 * 1024 * 1024, ge=1024)
+    outbox_batch: int = Field(default=64, ge=1, description="entries that share one transaction at most")
+    outbox_idle_s: float = Field(default=5.0, gt=0, description="after this another replica takes an entry over")
+    sweep_interval_s: float = Field(default=5.0, gt=0)
+    accept_grace_s: float = Field(default=10.0, gt=0, description="how long a turn may be pending without a job")
+
+    def require_pepper(self) -> Self:
+        """These settings, if keys can be hashed with them. Raises ConfigurationError."""
+        if len(self.key_pepper.get_secret_value()) < 16:
+            raise ConfigurationError(
+                "SESSION_KEY_PEPPER is missing or shorter than 16 characters: set it to a long random secret, "
+                "the same for every replica and for the admin command."
+            )
+        return self
+
+    def require_internal_token(self) -> Self:
+        """These settings, if other services can be told from strangers. Raises ConfigurationError."""
+        if not self.internal_token.get_secret_value():
+            raise ConfigurationError(
+                "DROVER_INTERNAL_TOKEN is missing: set it to a random secret, the same for every service."
+            )
+        return self

@@ -1,0 +1,73 @@
+"""Migrations, on a real Postgres."""
+
+import json
+import os
+import subprocess
+import sys
+
+import psycopg
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+
+from session_service.database import migration_engine
+from session_service.schema import alembic_config, current_revision, migrate, newest_revision
+from session_service.tables import Base
+
+
+def test_an_empty_database_is_brought_to_the_newest_revision(database_url: str) -> None:
+    assert current_revision(database_url) is None
+
+    assert migrate(database_url) == newest_revision()
+
+    assert current_revision(database_url) == newest_revision()
+
+
+def test_migrations_and_tables_agree(database_url: str) -> None:
+    migrate(database_url)
+
+    with migration_engine(database_url).connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+        differences = compare_metadata(context, Base.metadata)
+
+    assert differences == []
+
+
+def test_processes_that_migrate_at_once_do_not_disturb_each_other(database_url: str) -> None:
+    command_line = [sys.executable, "-m", "session_service.admin", "migrate"]
+    environment = {**os.environ, "DATABASE_URL": database_url}
+
+    started = [subprocess.Popen(command_line, env=environment, stdout=subprocess.PIPE) for _ in range(3)]
+
+    for process in started:
+        output, _ = process.communicate(timeout=60)
+        assert process.returncode == 0
+        assert json.loads(output) == {"revision": newest_revision()}
+
+
+def test_migrating_again_changes_nothing(database_url: str) -> None:
+    migrate(database_url)
+    with psycopg.connect(database_url) as connection:
+        connection.execute("INSERT INTO tenants (id, name) VALUES ('ten_1', 'acme')")
+
+    migrate(database_url)
+
+    with psycopg.connect(database_url) as connection:
+        assert connection.execute("SELECT count(*) FROM tenants").fetchone() == (1,)
+
+
+def test_every_migration_can_be_undone(database_url: str) -> None:
+    migrate(database_url)
+
+    downgrade(database_url)
+
+    with psycopg.connect(database_url) as connection:
+        left = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+    assert left == [("alembic_version",)]
+
+
+def downgrade(database_url: str) -> None:
+    config = alembic_config()
+    with migration_engine(database_url).begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "base")
