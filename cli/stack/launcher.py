@@ -9,6 +9,7 @@ from cli.settings import CliSettings
 from cli.stack.assembly import Assembly, StackOptions
 from cli.stack.description import ProcessDescription, StackDescription
 from cli.stack.errors import StopRequestedError
+from cli.stack.files import replace_private
 from cli.stack.record import Identity, Record, end_leftovers
 from cli.stack.state_dir import StateDir
 from cli.stack.stop_signals import StopSignals
@@ -41,6 +42,7 @@ class Launcher:
                 with suppress(StopRequestedError):
                     self._description = self._assembly.bring_up()
                     self._remember()
+                    self._write_env_file(self._description)
                     when_ready(self._description)
                     self._supervisor.watch()
             finally:
@@ -59,6 +61,11 @@ class Launcher:
             self._description = self._description.model_copy(update={"processes": processes})
             self._description.write(self._state.stack_file)
 
+    def _write_env_file(self, stack: StackDescription) -> None:
+        """What a shell needs to call the stack: `. .drover/env`."""
+        lines = [f"export DROVER_URL={stack.url}", f"export DROVER_API_KEY={stack.api_key}"]
+        replace_private(self._state.env_file, "\n".join(lines) + "\n")
+
     def _clean_up_after_a_crash(self) -> None:
         self._state.stack_file.unlink(missing_ok=True)
         if ended := end_leftovers(self._state.record_file):
@@ -67,6 +74,7 @@ class Launcher:
     def _take_down(self) -> None:
         self._description = None
         self._state.stack_file.unlink(missing_ok=True)
+        self._state.env_file.unlink(missing_ok=True)
         if self._supervisor.children:
             self._say("stopping the stack")
         asked = self._signals.count

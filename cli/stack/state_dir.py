@@ -28,6 +28,10 @@ class StateDir:
         return self.path / "processes.json"
 
     @property
+    def env_file(self) -> Path:
+        return self.path / "env"
+
+    @property
     def redis_dir(self) -> Path:
         return self.path / "redis"
 

@@ -1,0 +1,51 @@
+# Two commands matter: `make demo` and `make test`. `make` alone lists all of them.
+.DEFAULT_GOAL := help
+.PHONY: help demo run test setup models lint fmt types imports lock clean
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+##@ Start here
+demo: setup models ## Set up, start a stack, stream a conversation through it, stop (first time: up to 8 minutes)
+	@$(BIN)/drover demo
+
+run: setup models ## Start a stack that stays; prints its URL, a key and a curl line; Ctrl-C stops it
+	@$(BIN)/drover up
+
+test: setup models lint types imports ## Lint, types, import contracts, then every test on real servers
+	$(BIN)/python -m pytest
+
+##@ Set-up
+setup: ## Make .venv from the lock; does nothing when it is up to date
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: apt-get install python3 python3-venv"; exit 1; }
+	@$(PYTHON) scripts/setup.py
+
+models: setup ## Make the demo model that is not in the repository
+	@test -f models/all-minilm-l6-v2.gguf || $(BIN)/python -m models.minilm.build
+
+##@ Change it
+lint: setup ## Look for what ruff finds
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+fmt: setup ## Let ruff mend what it can
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+types: setup ## Check the types
+	$(BIN)/mypy
+
+imports: setup ## Check that the services keep apart
+	$(BIN)/lint-imports
+
+lock: ## Resolve the dependencies anew (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --all-extras pyproject.toml -o requirements.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --all-extras --group dev pyproject.toml -c requirements.lock -o requirements-dev.lock
+
+clean: ## Remove .venv, caches and built files; a stack's data in .drover stays
+	rm -rf .venv .build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+##@ Help
+help: ## Show this
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
