@@ -14,6 +14,7 @@ from worker.engine.base import DecodeError, KvFullError, Piece, Sampler
 from worker.engine.llama_batch import LlamaBatch
 from worker.engine.llama_calls import Calls
 from worker.engine.llama_sampler import new_sampler
+from worker.engine.llama_slots import LlamaSlots
 from worker.engine.llama_vocabulary import LlamaVocabulary
 
 NO_KV_SLOT = 1  # llama_decode's answer when nothing was decoded because the KV cache is full
@@ -53,7 +54,7 @@ class LlamaEngine:
         self.open_samplers = 0
         self._model = model
         self._is_closed = False
-        self._memory = llama_cpp.llama_get_memory(context)
+        self._slot_ids = LlamaSlots(llama_cpp.llama_get_memory(context), options.slots)
         self._batch = LlamaBatch(options.batch_tokens, context_length)
         self._logits: NDArray[np.float32] = np.empty((0, vocabulary.size), dtype=np.float32)
         self._logits_address = 0
@@ -63,27 +64,27 @@ class LlamaEngine:
         return new_sampler(self, params, prompt, generated)
 
     def decode(self, pieces: Sequence[Piece]) -> None:
-        self._batch.fill(pieces)
+        self._batch.fill(pieces, self._slot_ids.packed([piece.slot for piece in pieces]))
         status = llama_cpp.llama_decode(self.context, self._batch.struct)
         if status == NO_KV_SLOT:
             raise KvFullError("llama_decode found no room in the KV cache.")
         if status != 0:
             raise DecodeError(f"llama_decode failed with status {status}.")
-        if self._batch.output_indices:
+        if self._batch.outputs:
             self._find_logits()
 
     def logits(self, row: int) -> NDArray[np.float32]:
         """An output row, one float32 per token of the vocabulary; llama.cpp's memory, valid until the next decode."""
-        if not 0 <= row < len(self._batch.output_indices):
+        if not 0 <= row < len(self._batch.outputs):
             raise InferenceError(f"The last decode has no output row {row}.")
-        row_logits: NDArray[np.float32] = self._logits[row]
+        row_logits: NDArray[np.float32] = self._logits[self._batch.outputs[row].row]
         return row_logits
 
     def batch_index(self, row: int) -> int:
-        return self._batch.output_indices[row]
+        return self._batch.outputs[row].batch_index
 
     def clear(self, slot: int) -> None:
-        llama_cpp.llama_memory_seq_rm(self._memory, slot, -1, -1)
+        self._slot_ids.clear(slot)
 
     def close(self) -> None:
         if not self._is_closed:

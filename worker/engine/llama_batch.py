@@ -2,11 +2,19 @@
 
 import ctypes
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import llama_cpp
 import numpy as np
 
 from worker.engine.base import DecodeError, Piece
+
+
+class Output(NamedTuple):
+    """An output: where its token stands in the batch, and which row of the logits it is."""
+
+    batch_index: int
+    row: int
 
 
 class LlamaBatch:
@@ -16,45 +24,47 @@ class LlamaBatch:
         self._capacity = capacity
         self._tokens = np.zeros(capacity, dtype=np.int32)
         self._positions = np.zeros(capacity, dtype=np.int32)
-        self._slots = np.zeros(capacity, dtype=np.int32)
-        self._slot_counts = np.ones(capacity, dtype=np.int32)
+        self._ids = np.zeros(capacity, dtype=np.int32)
+        self._id_counts = np.ones(capacity, dtype=np.int32)
         self._outputs = np.zeros(capacity, dtype=np.int8)
         self._all_positions = np.arange(context_length, dtype=np.int32)
-        slot_type = ctypes.POINTER(llama_cpp.llama_seq_id)
-        start, step = self._slots.ctypes.data, self._slots.itemsize
-        self._slot_pointers = (slot_type * capacity)(
-            *(ctypes.cast(start + index * step, slot_type) for index in range(capacity))
+        id_type = ctypes.POINTER(llama_cpp.llama_seq_id)
+        start, step = self._ids.ctypes.data, self._ids.itemsize
+        self._id_pointers = (id_type * capacity)(
+            *(ctypes.cast(start + index * step, id_type) for index in range(capacity))
         )
         self.struct = llama_cpp.llama_batch(
             n_tokens=0,
             token=_pointer(self._tokens, llama_cpp.llama_token),
             embd=None,
             pos=_pointer(self._positions, llama_cpp.llama_pos),
-            n_seq_id=_pointer(self._slot_counts, ctypes.c_int32),
-            seq_id=self._slot_pointers,
+            n_seq_id=_pointer(self._id_counts, ctypes.c_int32),
+            seq_id=self._id_pointers,
             logits=_pointer(self._outputs, ctypes.c_int8),
         )
-        self.output_indices: list[int] = []
-        """Of every output row, where its token stands in the batch."""
+        self.outputs: list[Output] = []
+        """Of every piece that wants logits, in the caller's order."""
 
-    def fill(self, pieces: Sequence[Piece]) -> None:
-        """Replace what the batch holds. Raises DecodeError if it is too much for it."""
+    def fill(self, pieces: Sequence[Piece], ids: Sequence[int]) -> None:
+        """Replace what the batch holds; `ids` are the pieces' sequences. Raises DecodeError if that is too much."""
         count = 0
-        indices = []
-        for slot, tokens, position, wants_logits in pieces:
+        outputs: dict[int, Output] = {}
+        # In the order of their ids: llama_decode splits the batch where an id does not follow the one before.
+        for index in sorted(range(len(pieces)), key=ids.__getitem__):
+            _, tokens, position, wants_logits = pieces[index]
             end = count + len(tokens)
             if end > self._capacity:
                 raise DecodeError(f"A batch of {end} tokens is larger than {self._capacity}.")
             self._tokens[count:end] = tokens
             self._positions[count:end] = self._all_positions[position : position + len(tokens)]
-            self._slots[count:end] = slot
+            self._ids[count:end] = ids[index]
             self._outputs[count:end] = 0
             if wants_logits:
                 self._outputs[end - 1] = 1
-                indices.append(end - 1)
+                outputs[index] = Output(end - 1, len(outputs))
             count = end
         self.struct.n_tokens = count
-        self.output_indices = indices
+        self.outputs = [outputs[index] for index in sorted(outputs)]
 
 
 def _pointer(array: "np.ndarray[tuple[int], np.dtype[np.generic]]", kind: type) -> object:

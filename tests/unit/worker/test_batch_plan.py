@@ -1,0 +1,65 @@
+"""The plan of a batch: generating sequences first, prompts in what is left, nobody starves."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.catalogue import ModelEntry
+from tests.fakes.sequences import a_request
+from worker.batch_plan import plan, share_out
+from worker.engine.simulated import SimulatedEngine, SimulatedOptions
+from worker.sequence import Sequence
+
+ENGINE = SimulatedEngine(ModelEntry(name="m", file="m", kind="chat", context_length=512), SimulatedOptions())
+
+
+def running(slot: int, *, tokens: int, position: int = 0) -> Sequence:
+    sequence = Sequence(a_request(), list(range(tokens)), ENGINE)
+    sequence.slot, sequence.position = slot, position
+    return sequence
+
+
+def test_generating_sequences_come_before_prompts() -> None:
+    prompt, generating = running(0, tokens=100), running(1, tokens=10, position=9)
+
+    (_, first), (_, second) = plan([prompt, generating], batch_tokens=8)
+
+    assert (first.slot, list(first.tokens), first.position, first.wants_logits) == (1, [9], 9, True)
+    assert (second.slot, list(second.tokens), second.position, second.wants_logits) == (0, [*range(7)], 0, False)
+
+
+def test_the_last_piece_of_a_prompt_wants_logits() -> None:
+    prompt = running(0, tokens=10, position=6)
+
+    ((_, piece),) = plan([prompt], batch_tokens=8)
+
+    assert list(piece.tokens) == [6, 7, 8, 9]
+    assert piece.wants_logits
+
+
+def test_a_short_prompt_overtakes_a_long_one() -> None:
+    assert share_out([1000, 20], room=100) == [80, 20]
+
+
+def test_the_oldest_prompt_keeps_half_the_room_against_many_short_ones() -> None:
+    assert share_out([1000, 60, 60], room=100) == [50, 50, 0]
+
+
+@given(pending=st.lists(st.integers(1, 300), max_size=20), room=st.integers(0, 200))
+def test_the_room_is_filled_and_never_overfilled(pending: list[int], room: int) -> None:
+    shares = share_out(pending, room)
+
+    assert all(0 <= share <= wanted for share, wanted in zip(shares, pending, strict=True))
+    assert sum(shares) == min(room, sum(pending))
+
+
+@given(st.lists(st.tuples(st.integers(1, 40), st.integers(0, 39)), max_size=16), st.integers(1, 64))
+def test_a_batch_is_never_too_large_and_has_one_piece_per_slot(kinds: list[tuple[int, int]], batch_tokens: int) -> None:
+    sequences = [
+        running(slot, tokens=tokens, position=min(done, tokens - 1)) for slot, (tokens, done) in enumerate(kinds)
+    ]
+
+    pieces = [piece for _, piece in plan(sequences, batch_tokens)]
+
+    assert sum(len(piece.tokens) for piece in pieces) <= batch_tokens
+    assert len({piece.slot for piece in pieces}) == len(pieces)
+    assert all(piece.tokens for piece in pieces)
