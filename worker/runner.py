@@ -1,0 +1,85 @@
+"""The runner: one hint, from the claim of its job to the job's last word."""
+
+from uuid import uuid4
+
+import structlog
+
+from shared.catalogue import Catalogue
+from shared.errors import DroverError, InferenceError, WorkerLostError
+from shared.events import TokensEvent
+from shared.ledger import Claimed, ClaimRefused, Ledger
+from worker.model_cache import ModelCache
+from worker.publisher import Publisher
+from worker.running import RunningJob, RunningJobs
+from worker.sequence import SequenceRequest
+
+log = structlog.get_logger(__name__)
+
+
+class Runner:
+    """Claims, hands to the model, waits. Used by many threads at once, one a job."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        cache: ModelCache,
+        catalogue: Catalogue,
+        jobs: RunningJobs,
+        publisher: Publisher,
+        *,
+        worker_id: str,
+        lease_ms: int,
+    ):
+        self._ledger = ledger
+        self._cache = cache
+        self._catalogue = catalogue
+        self._jobs = jobs
+        self._publisher = publisher
+        self._worker_id = worker_id
+        self._lease_ms = lease_ms
+
+    def run(self, job_id: str) -> None:
+        """Run the job, if it is there to be claimed, and return when this worker is done with it. Raises nothing."""
+        try:
+            claimed = self._ledger.claim(
+                job_id, worker_id=self._worker_id, claim_id=uuid4().hex, lease_ms=self._lease_ms
+            )
+        except Exception as error:  # the job stays queued, the reaper gives it a new hint
+            log.warning("claim_failed", job_id=job_id, error=repr(error))
+            return
+        if isinstance(claimed, ClaimRefused):
+            log.debug("claim_refused", job_id=job_id, reason=claimed.reason)
+            return
+        job = RunningJob(claimed.job, epoch=claimed.epoch, seq=claimed.seq, notify=self._publisher.notify)
+        with self._jobs.hold(job):
+            log.info("job_claimed", job_id=job_id, model=claimed.job.model, epoch=job.epoch, seq=job.seq)
+            try:
+                self._generate(job, claimed)
+            except DroverError as error:
+                log.warning("job_failed", job_id=job_id, error=error.message, code=error.code)
+                job.fail(error)
+            except Exception:
+                log.exception("job_failed", job_id=job_id)
+                job.fail(InferenceError())
+            job.wait()
+
+    def _generate(self, job: RunningJob, claimed: Claimed) -> None:
+        """Submit the job and wait. Raises what the model's load raises, WorkerLostError, redis' RedisError."""
+        if job.seq and claimed.job.model_digest != self._catalogue.get(claimed.job.model).sha256:
+            raise WorkerLostError("The model's file has changed since the reply began; send the request again.")
+        with self._cache.use(claimed.job.model) as loaded:
+            request = SequenceRequest(
+                job=claimed.job,
+                epoch=claimed.epoch,
+                logged=self._logged(claimed),
+                deadline=None,  # Redis' clock decides: a renewal answers "expired"
+                emit=job.emit,
+            )
+            job.submit_to(loaded, request)
+            job.wait()
+
+    def _logged(self, claimed: Claimed) -> list[TokensEvent]:
+        if not claimed.seq:
+            return []
+        events = self._ledger.read_log(claimed.job.id)
+        return [event for event in events if isinstance(event, TokensEvent)]

@@ -1,0 +1,197 @@
+"""The jobs that this worker has claimed: what is asked of each, and its events on their way to the ledger."""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from shared.errors import DeadlineExceededError, DroverError
+from shared.events import FinalEvent, FinishReason, TokensEvent, Usage
+from shared.job import GenerateJob
+from worker.loaded_model import LoadedModel
+from worker.sequence import SequenceRequest
+
+URGENT_TOKENS = 8
+"""So many waiting tokens of one job are not held back any longer, however short their wait was."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """What is written of one job at a time: its new tokens as one event, its final event, or both."""
+
+    job: "RunningJob"
+    tokens: TokensEvent | None
+    final: FinalEvent | None
+
+
+class RunningJob:
+    """One claimed job until its last word. Thread-safe.
+
+    Events come in from the decode thread (`emit`) and are fetched by the publisher (`take`). The job is *closed* when
+    nothing more will be emitted, and *over* when this worker has nothing left to do for it.
+    """
+
+    def __init__(self, job: GenerateJob, *, epoch: int, seq: int, notify: Callable[[bool], None]):
+        """`seq`: tokens that the log already holds. `notify(is_urgent)` is called after each event."""
+        self.job = job
+        self.id = job.id
+        self.epoch = epoch
+        self.seq = seq
+        self._notify = notify
+        self._outgoing: deque[TokensEvent | FinalEvent] = deque()
+        self._lock = threading.Lock()
+        self._ending = threading.Lock()
+        self._over = threading.Event()
+        self._loaded: LoadedModel | None = None
+        self._has_emitted = False
+        self._is_closed = False
+
+    @property
+    def is_over(self) -> bool:
+        return self._over.is_set()
+
+    @property
+    def is_closed(self) -> bool:
+        return self._is_closed
+
+    def is_stalled(self, now: float) -> bool:
+        """Whether its model makes no progress though it should; loading is progress. `now`: time.monotonic()."""
+        return self._loaded is not None and not self._is_closed and self._loaded.is_stalled(now)
+
+    def emit(self, event: TokensEvent | FinalEvent) -> None:
+        """Take an event, unless the job is closed; a final event closes it. Costs microseconds, waits for nothing."""
+        if self._is_closed:
+            return
+        self._outgoing.append(event)
+        is_final = isinstance(event, FinalEvent)
+        is_urgent = is_final or not self._has_emitted or len(self._outgoing) >= URGENT_TOKENS
+        self._has_emitted = True
+        self._is_closed = is_final
+        self._notify(is_urgent)
+
+    def take(self) -> Batch | None:
+        """All that was emitted since the last call, or None."""
+        tokens: list[TokensEvent] = []
+        final: FinalEvent | None = None
+        while self._outgoing:
+            event = self._outgoing.popleft()
+            if isinstance(event, FinalEvent):
+                final = event
+            else:
+                tokens.append(event)
+        if not tokens and final is None:
+            return None
+        return Batch(self, _joined(tokens) if tokens else None, final)
+
+    def has_outgoing(self) -> bool:
+        return bool(self._outgoing)
+
+    def submit_to(self, loaded: LoadedModel, request: SequenceRequest) -> None:
+        """Have the model go on with the job, unless it was ended while the model was loading."""
+        with self._lock:
+            if self._is_closed:
+                return
+            self._loaded = loaded
+        loaded.submit(request)
+        if self._is_closed or self.is_over:  # halted between the two lines above: the model did not know the job yet
+            loaded.abandon(self.id)
+
+    def cancel(self) -> None:
+        """End the job as cancelled. Harmless twice; asked again by every append and renewal until it has happened."""
+        if not self._end_before_submission("cancelled", None) and self._loaded is not None and not self.is_over:
+            self._loaded.cancel(self.id)
+
+    def expire(self) -> None:
+        """End the job because its deadline has passed. Harmless twice."""
+        if not self._end_before_submission("error", DeadlineExceededError()) and self._loaded and not self.is_over:
+            self._loaded.expire(self.id)
+
+    def fail(self, error: DroverError) -> None:
+        """End a job that no model decodes with one explicit error."""
+        self.emit(self._final("error", error))
+
+    def halt(self) -> None:
+        """Decode no further; what was emitted until now may still be published."""
+        with self._lock:
+            loaded = self._loaded
+            if loaded is None:
+                self._is_closed = True
+        if loaded is not None and not self.is_over:
+            loaded.abandon(self.id)
+            self._is_closed = True
+
+    def abandon(self) -> bool:
+        """Decode and publish no further: the job is another worker's, or will be. Whether there was one to stop."""
+        with self._ending:
+            if self.is_over:
+                return False
+            self.halt()
+            self.end()
+            return True
+
+    def end(self) -> None:
+        """Say that nothing is left to do for the job."""
+        self._outgoing.clear()
+        self._over.set()
+
+    def wait(self) -> None:
+        """Block until the job is over."""
+        self._over.wait()
+
+    def _end_before_submission(self, reason: FinishReason, error: DroverError | None) -> bool:
+        with self._lock:
+            if self._loaded is not None:
+                return False
+            self.emit(self._final(reason, error))
+            return True
+
+    def _final(self, reason: FinishReason, error: DroverError | None) -> FinalEvent:
+        described = error.body()["error"] if error else None
+        usage = Usage(completion_tokens=self.seq)
+        return FinalEvent(self.id, self.seq, self.epoch, reason, usage=usage, error=described)
+
+
+class RunningJobs:
+    """All claimed jobs of this worker. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._jobs: dict[str, RunningJob] = {}
+
+    def all(self) -> list[RunningJob]:
+        with self._lock:
+            return list(self._jobs.values())
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    @contextmanager
+    def hold(self, job: RunningJob) -> Iterator[None]:
+        """Count the job as running within the block.
+
+        An older claim of the same job is abandoned first: models know jobs by id only, so its late end would hit the
+        new one.
+        """
+        with self._lock:
+            older = self._jobs.get(job.id)
+            self._jobs[job.id] = job
+        if older is not None:
+            older.abandon()
+        try:
+            yield
+        finally:
+            job.end()
+            with self._lock:
+                if self._jobs.get(job.id) is job:
+                    del self._jobs[job.id]
+
+
+def _joined(events: list[TokensEvent]) -> TokensEvent:
+    """Consecutive events as one."""
+    first = events[0]
+    if len(events) == 1:
+        return first
+    token_ids = [token for event in events for token in event.token_ids]
+    texts = [text for event in events for text in event.texts]
+    return TokensEvent(first.job_id, first.first_seq, first.epoch, token_ids, texts)
