@@ -99,7 +99,7 @@ def _continue(rng: random.Random, facts: Facts, words: Words, count: int) -> lis
 
 def _one_turn(rng: random.Random, facts: Facts, words: Words) -> Turn:
     turn = _draw(rng, facts, words)
-    if turn.kind in _CAN_SHARE_A_MESSAGE and rng.random() < 0.08:
+    if turn.kind.startswith(_CAN_SHARE_A_MESSAGE) and rng.random() < 0.12:
         return _two_in_one(rng, turn, facts, words)
     if turn.kind not in ("repeat", "json", "small_talk") and rng.random() < 0.1:
         return Turn(turn.kind, rng.choice(_GREETINGS) + turn.user, turn.reply, turn.shown)
@@ -109,11 +109,13 @@ def _one_turn(rng: random.Random, facts: Facts, words: Words) -> Turn:
 def _two_in_one(rng: random.Random, first: Turn, facts: Facts, words: Words) -> Turn:
     """A message that wants two things; the answer gives both, in their order."""
     second = _draw(rng, {**facts, **first.shown}, words)
-    if second.kind not in _CAN_SHARE_A_MESSAGE:
+    if not second.kind.startswith(_CAN_SHARE_A_MESSAGE):
         return first
     both = {**first.shown, **second.shown}
-    end = "" if first.user[-1] in ".?!" else "."
-    return Turn("two_in_one", f"{first.user}{end} {second.user}", f"{first.reply} {second.reply}", both)
+    link = rng.choice((" ", " ", " and ", ", "))
+    start = first.user.rstrip(".?!") if link != " " else first.user
+    end = "." if link == " " and start[-1] not in ".?!" else ""
+    return Turn("two_in_one", f"{start}{end}{link}{second.user}", f"{first.reply} {second.reply}", both)
 
 
 def _draw(rng: random.Random, facts: Facts, words: Words) -> Turn:

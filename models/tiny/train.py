@@ -4,7 +4,7 @@ import argparse
 import json
 import math
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -15,14 +15,15 @@ from torch.nn import functional
 
 from models.tiny.batches import batches
 from models.tiny.dialogues import dialogues
-from models.tiny.export import export
 from models.tiny.network import Network, Shape
 from models.tiny.tokenizer import Encoded, encode_dialogue, train_tokenizer
 
 SEED = 20251120
 TOKENIZER_DIALOGUES = 6000
+ROLES = ("system", "user", "assistant")
 HELD_OUT_DIALOGUES = 96
 CHECKPOINT_STEPS = 500
+REPORT_STEPS = 50
 
 
 def tokenizer_texts(count: int) -> list[str]:
@@ -30,8 +31,17 @@ def tokenizer_texts(count: int) -> list[str]:
     return [
         message["content"]
         for dialogue in islice(dialogues(SEED + 1, "train"), count)
-        for message in [*dialogue.messages(), {"content": "system\n"}, {"content": "user\n"}, {"content": "assistant\n"}]
+        for message in [*dialogue.messages(), *({"content": f"{role}\n"} for role in ROLES)]
     ]
+
+
+def load_or_train_tokenizer(path: Path) -> Tokenizer:
+    """The tokenizer of the run, learnt at its start."""
+    if path.exists():
+        return Tokenizer.from_file(str(path))
+    tokenizer = train_tokenizer(tokenizer_texts(TOKENIZER_DIALOGUES))
+    tokenizer.save(str(path))
+    return tokenizer
 
 
 def to_tensors(group: list[Encoded]) -> tuple[Tensor, Tensor]:
@@ -84,43 +94,63 @@ def learning_rate(progress: float, peak: float) -> float:
     return peak * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
 
 
-def train(out: Path, budget_tokens: float, batch_tokens: int, peak_rate: float) -> None:
-    """Train until the token budget is used, write checkpoints and the GGUF file at the end."""
+@dataclass(frozen=True)
+class Budget:
+    """Training ends when either is used up; the learning rate follows whichever is further on."""
+
+    tokens: float
+    seconds: float
+
+    def progress(self, tokens: int, seconds: float) -> float:
+        """From 0 at the start to 1 at the end."""
+        return max(tokens / self.tokens, seconds / self.seconds)
+
+
+def new_optimizer(network: Network) -> torch.optim.Optimizer:
+    """AdamW; the norms' gains are not decayed."""
+    matrices = [weight for weight in network.parameters() if weight.dim() == 2]
+    gains = [weight for weight in network.parameters() if weight.dim() != 2]
+    groups = [{"params": matrices, "weight_decay": 0.05}, {"params": gains, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, betas=(0.9, 0.98), fused=True)
+
+
+def make_step(network: Network, optimizer: torch.optim.Optimizer, group: list[Encoded], rate: float) -> float:
+    """One batch, one update; returns the loss."""
+    for parameter_group in optimizer.param_groups:
+        parameter_group["lr"] = rate
+    loss = loss_of(network, group)
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+    optimizer.step()
+    return float(loss.item())
+
+
+def train(out: Path, budget: Budget, batch_tokens: int, peak_rate: float) -> None:
+    """Train until the budget is used, with a checkpoint now and then; goes on from a checkpoint that is there."""
     torch.manual_seed(SEED)
     out.mkdir(parents=True, exist_ok=True)
-    tokenizer = train_tokenizer(tokenizer_texts(TOKENIZER_DIALOGUES))
-    tokenizer.save(str(out / "tokenizer.json"))
-    shape = Shape(vocabulary=tokenizer.get_vocab_size())
-    network = Network(shape)
-    parameters = sum(weight.numel() for weight in network.parameters())
-    print(json.dumps({"parameters": parameters, "budget_tokens": budget_tokens, **asdict(shape)}), flush=True)
-    held_out = encode_held_out(tokenizer, shape)
-    decayed = [weight for weight in network.parameters() if weight.dim() == 2]
-    others = [weight for weight in network.parameters() if weight.dim() != 2]
-    optimizer = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": 0.05}, {"params": others, "weight_decay": 0.0}],
-        betas=(0.9, 0.98), fused=True,
-    )  # fmt: skip
-    started, tokens = time.monotonic(), 0
-    for step, group in enumerate(batches(tokenizer, SEED, shape.context_length, batch_tokens)):
-        rate = learning_rate(tokens / budget_tokens, peak_rate)
-        for parameter_group in optimizer.param_groups:
-            parameter_group["lr"] = rate
-        loss = loss_of(network, group)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimizer.step()
-        tokens += sum(len(encoded.ids) for encoded in group)
-        if step % 50 == 0:
-            print(f"step {step} tokens {tokens} loss {loss.item():.4f} rate {rate:.5f} "
-                  f"seconds {time.monotonic() - started:.0f}", flush=True)  # fmt: skip
-        if step % CHECKPOINT_STEPS == CHECKPOINT_STEPS - 1 or tokens >= budget_tokens:
-            held_out_loss, exact = held_out_score(network, held_out)
-            print(f"held-out loss {held_out_loss:.4f} exact {exact:.3f}", flush=True)
-            save(out, network)
-        if tokens >= budget_tokens:
-            break
+    tokenizer = load_or_train_tokenizer(out / "tokenizer.json")
+    network = Network(Shape(vocabulary=tokenizer.get_vocab_size()))
+    optimizer = new_optimizer(network)
+    state = load_checkpoint(out, network, optimizer)
+    print(json.dumps(asdict(network.shape)), sum(weight.numel() for weight in network.parameters()), "parameters")
+    held_out = encode_held_out(tokenizer, network.shape)
+    started = time.monotonic() - state.seconds
+    groups = batches(tokenizer, SEED + state.tokens, network.shape.context_length, batch_tokens)
+    while (progress := budget.progress(state.tokens, state.seconds)) < 1:
+        group = next(groups)
+        loss = make_step(network, optimizer, group, learning_rate(progress, peak_rate))
+        state.steps += 1
+        state.tokens += sum(len(encoded.ids) for encoded in group)
+        state.seconds = time.monotonic() - started
+        if state.steps % REPORT_STEPS == 0:
+            print(f"{asdict(state)} loss {loss:.4f}", flush=True)
+        if state.steps % CHECKPOINT_STEPS == 0:
+            print("held-out loss {:.4f} exact {:.3f}".format(*held_out_score(network, held_out)), flush=True)
+            save_checkpoint(out, network, optimizer, state)
+    print("held-out loss {:.4f} exact {:.3f}".format(*held_out_score(network, held_out)), flush=True)
+    save_checkpoint(out, network, optimizer, state)
 
 
 def encode_held_out(tokenizer: Tokenizer, shape: Shape) -> list[Encoded]:
@@ -132,11 +162,35 @@ def encode_held_out(tokenizer: Tokenizer, shape: Shape) -> list[Encoded]:
     return [dialogue for dialogue in encoded if any(dialogue.is_answer)][:HELD_OUT_DIALOGUES]
 
 
-def save(out: Path, network: Network) -> None:
-    """Write the weights, replacing the last ones in one move."""
-    temporary = out / "weights.pt.tmp"
-    torch.save(network.state_dict(), temporary)
-    temporary.replace(out / "weights.pt")
+@dataclass
+class State:
+    """How far the training is."""
+
+    steps: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+
+
+def save_checkpoint(out: Path, network: Network, optimizer: torch.optim.Optimizer, state: State) -> None:
+    """Write weights and optimizer, each replacing the last one in one move."""
+    for name, content in (
+        ("weights.pt", network.state_dict()),
+        ("optimizer.pt", {"optimizer": optimizer.state_dict(), "state": asdict(state)}),
+    ):
+        temporary = out / f"{name}.tmp"
+        torch.save(content, temporary)
+        temporary.replace(out / name)
+
+
+def load_checkpoint(out: Path, network: Network, optimizer: torch.optim.Optimizer) -> State:
+    """Take up the checkpoint in the folder, if there is one."""
+    if not (out / "optimizer.pt").exists():
+        return State()
+    network.load_state_dict(torch.load(out / "weights.pt", weights_only=True))
+    saved = torch.load(out / "optimizer.pt", weights_only=True)
+    if saved["optimizer"]:
+        optimizer.load_state_dict(saved["optimizer"])
+    return State(**saved["state"])
 
 
 def main() -> None:
@@ -144,12 +198,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("models/tiny/runs/main"))
     parser.add_argument("--budget-tokens", type=float, default=16e6)
-    parser.add_argument("--batch-tokens", type=int, default=3072)
-    parser.add_argument("--peak-rate", type=float, default=2.5e-3)
+    parser.add_argument("--budget-minutes", type=float, default=120)
+    parser.add_argument("--batch-tokens", type=int, default=2048)
+    parser.add_argument("--peak-rate", type=float, default=2.2e-3)
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    train(arguments.out, arguments.budget_tokens, arguments.batch_tokens, arguments.peak_rate)
+    budget = Budget(arguments.budget_tokens, arguments.budget_minutes * 60)
+    train(arguments.out, budget, arguments.batch_tokens, arguments.peak_rate)
 
 
 if __name__ == "__main__":

@@ -73,8 +73,8 @@ class Words:
 
     def _made_up(self, rng: random.Random) -> str:
         while True:
-            word = "".join(_syllable(rng) for _ in range(rng.choice((1, 2, 2, 2, 3))))
-            if 3 <= len(word) <= 11 and self._belongs(word):
+            word = "".join(_syllable(rng) for _ in range(rng.choice((1, 2, 2, 2, 3, 3, 4))))
+            if 3 <= len(word) <= 14 and self._belongs(word):
                 return word.capitalize()
 
     def name(self, rng: random.Random) -> str:
@@ -94,9 +94,13 @@ class Words:
     def _listed(self, rng: random.Random, names: list[str]) -> str:
         return rng.choice([name for name in names if self._belongs(name)])
 
+    def word(self, rng: random.Random) -> str:
+        """An ordinary word or a made-up one, in small letters."""
+        return rng.choice(PLAIN_WORDS) if rng.random() < 0.5 else self._made_up(rng).lower()
+
     def phrase(self, rng: random.Random) -> str:
         """One to five words to be repeated, some of them made up."""
         count = rng.choice((1, 1, 2, 2, 3, 3, 4, 5))
         return " ".join(
-            rng.choice(PLAIN_WORDS) if rng.random() < 0.75 else self._made_up(rng).lower() for _ in range(count)
+            rng.choice(PLAIN_WORDS) if rng.random() < 0.6 else self._made_up(rng).lower() for _ in range(count)
         )

@@ -23,11 +23,9 @@ def draw_topic(rng: random.Random, among: list[Topic]) -> Topic:
 
 
 def tell(rng: random.Random, facts: Facts, words: Words) -> Turn:
-    """The user tells one fact, or now and then two in one message; a known fact mostly as a correction."""
-    topics = [draw_topic(rng, list(TOPICS))]
-    second = draw_topic(rng, list(TOPICS))
-    if rng.random() < 0.25 and second.key != topics[0].key:
-        topics.append(second)
+    """The user tells one fact, or now and then two or three in one message; a known fact mostly as a correction."""
+    drawn = [draw_topic(rng, list(TOPICS)) for _ in range(rng.choice((1, 1, 1, 1, 2, 3)))]
+    topics = list({topic.key: topic for topic in drawn}.values())
     texts, replies, shown = [], [], {}
     for topic in topics:
         text, reply, slots = _tell_one(rng, topic, facts, words)

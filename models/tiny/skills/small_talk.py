@@ -40,6 +40,7 @@ _FIXED = {
         "Ok.", "Okay.", "I see.", "Interesting.", "Nice.", "Great.", "Cool.", "Good.", "Alright.", "Yes.", "Right.",
         "That is right.", "Correct.", "Well done.", "Good job.", "Fine.", "Exactly.", "Got it.",
     ),
+    "I am here.": ("Ping", "Test", "Are you there?", "Testing, testing.", "Is anybody there?", "ping!", "Test 1 2 3."),
     "Why do cows wear bells? Because their horns do not work.": (
         "Tell me a joke.", "Do you know a joke?", "Make me laugh.", "Say something funny.", "A joke, please.",
     ),
@@ -57,7 +58,7 @@ _MOODS = "happy tired busy good bad sad excited bored calm long quiet".split()
 
 def small_talk(rng: random.Random, facts: Facts, words: Words) -> Turn:
     """A greeting, thanks, or a question about the model."""
-    reply, sentences = rng.choices(list(_FIXED.items()), weights=(3, 3, 3, 1, 1, 1, 1, 1, 1))[0]
+    reply, sentences = rng.choices(list(_FIXED.items()), weights=(3, 3, 3, 1, 1, 1, 1, 1, 1, 1))[0]
     text, _ = render(rng, rng.choice(sentences), {})
     return Turn("small_talk", text, reply)
 

@@ -24,11 +24,13 @@ _JSON_BY_KEYS = (
     "Make a JSON object with {keys} for {values}.", "Write JSON with the keys {keys} for {values}.",
     "JSON with {keys}: {values}", "Fill a JSON object with {keys} for {values}.", "As JSON with {keys}: {values}",
     "Give me a JSON object with {keys}: {values}.", "Answer in JSON with {keys} for {values}.",
-    "Create JSON with the fields {keys} for {values}.",
+    "Create JSON with the fields {keys} for {values}.", "Extract {keys} as JSON: {values}",
+    "Give me {keys} as JSON for {values}.", "I need JSON with {keys}. The values are {values}.",
 )  # fmt: skip
 _JSON_BY_PAIRS = (
     "Give me JSON where {pairs}.", "Make JSON: {pairs}", "Write as JSON: {pairs}", "Return a JSON object: {pairs}.",
     "Turn this into JSON: {pairs}", "JSON please: {pairs}", "Convert to JSON: {pairs}",
+    "Return a JSON object with {pairs}.", "Give me a JSON object with {pairs}.", "Answer only with JSON: {pairs}",
 )  # fmt: skip
 
 
@@ -67,8 +69,9 @@ def fill_json(rng: random.Random, facts: Facts, words: Words) -> Turn:
         value_list = ", ".join(f"{{{key}}}" for key in fields)
         template = template.replace("{keys}", _listed(list(fields))).replace("{values}", value_list)
     else:
-        link = rng.choice((" is ", " is ", "=", ": "))
-        pairs = [f"{key}{link}{{{key}}}" for key in fields]
+        link = rng.choice((" is ", " is ", "=", ": ", " "))
+        quote = '"' if rng.random() < 0.25 else ""
+        pairs = [f"{key}{link}{quote}{{{key}}}{quote}" for key in fields]
         template = rng.choice(_JSON_BY_PAIRS).replace("{pairs}", rng.choice((", ".join, _listed))(pairs))
     text, typed = render(rng, template, fields)
     filled = {key: int(value) if key == "age" else value for key, value in typed.items()}

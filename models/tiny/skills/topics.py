@@ -157,6 +157,44 @@ AGE = Topic(
     unknown="You have not told me your age yet.",
     weight=1.0,
 )
+WORD = Topic(
+    key="word",
+    draw=lambda rng, words: {"word": words.word(rng)},
+    tells=(
+        "Remember the word {word}.", "The secret word is {word}.", "The word is {word}.", "My word is {word}.",
+        "Please remember the word {word}.", "The password is {word}.", "Remember this word: {word}.",
+        "Remember: {word}", "The code word is {word}.", "Keep the word {word} in mind.", "My secret is {word}.",
+    ),
+    corrections=("No, the word is {word}.", "The new word is {word}.", "Actually, the secret word is {word}."),
+    asks=(
+        "What is the secret word?", "What was the word?", "Which word did I tell you?", "What is the word?",
+        "What word did I ask you to remember?", "Do you remember the word?", "What is the password?",
+        "Tell me the word.", "What's the secret word?", "What was the code word?", "What did I ask you to remember?",
+    ),
+    acknowledgement="I will remember the word {word}.",
+    answer="The word is {word}.",
+    unknown="You have not told me a word yet.",
+    weight=1.0,
+)
+NUMBER = Topic(
+    key="number",
+    draw=lambda rng, words: {"number": str(rng.randint(0, 10 ** rng.randint(1, 4)))},
+    tells=(
+        "Remember the number {number}.", "The number is {number}.", "My lucky number is {number}.",
+        "My number is {number}.", "Remember this number: {number}", "Please remember the number {number}.",
+        "My favourite number is {number}.", "The secret number is {number}.",
+    ),
+    corrections=("No, the number is {number}.", "The new number is {number}.", "Actually, my number is {number}."),
+    asks=(
+        "What is the number?", "What was the number?", "Which number did I tell you?", "What is my number?",
+        "What number did I tell you?", "Do you remember the number?", "What is my lucky number?",
+        "What number did I ask you to remember?", "What is my favourite number?", "What is the secret number?",
+    ),
+    acknowledgement="I will remember the number {number}.",
+    answer="The number is {number}.",
+    unknown="You have not told me a number yet.",
+    weight=0.8,
+)
 
 
 def _relation_topic(relation: str) -> Topic:
@@ -179,4 +217,4 @@ def _relation_topic(relation: str) -> Topic:
     )
 
 
-TOPICS = (NAME, COLOUR, PET, FOOD, CITY, AGE, *(_relation_topic(relation) for relation in RELATIONS))
+TOPICS = (NAME, COLOUR, PET, FOOD, CITY, AGE, WORD, NUMBER, *(_relation_topic(relation) for relation in RELATIONS))
