@@ -1,0 +1,318 @@
+"""The scripts under any order of workers, zombies, re-sends, cancels, releases and reaps, against a model of them."""
+
+from asyncio import Runner
+from collections import defaultdict
+
+import pytest
+import redis
+import redis.asyncio
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    invariant,
+    multiple,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from shared.bodies.keys import Limits
+from shared.errors import JobNotFoundError
+from shared.events import FinalEvent, StoredEvent, TokensEvent, Usage, decode
+from shared.ledger import AsyncLedger, Claimed, ClaimRefused, Ledger, OutboxEntry
+from tests.integration.ledger.bench import make_job, redis_seconds
+from tests.integration.ledger.protocol_model import PROMPT_TOKENS, Grip, ModelJob
+
+LONG_MS = 3_600_000
+RESERVED = 1_000_000  # so much a job that one refund too many is seen at once
+LIMITS = Limits(requests_per_minute=1_000_000, tokens_per_minute=20 * RESERVED, concurrent_jobs=1000)
+QUEUE = "jobs:queued:model.tiny"
+
+REASONS = st.sampled_from(["stop", "length", "cancelled", "error"])
+WORKERS = st.sampled_from(["w1", "w2", "w3"])
+
+
+class Protocol(RuleBasedStateMachine):
+    """Every rule makes one call, says what it must answer, and notes what it must have changed."""
+
+    jobs = Bundle("jobs")
+    grips = Bundle("grips")
+
+    def __init__(self, url: str):
+        super().__init__()
+        self.client = redis.Redis.from_url(url)
+        self.client.flushall()
+        self.ledger = Ledger(self.client)
+        self.runner = Runner()
+        self.async_client = redis.asyncio.Redis.from_url(url)
+        self.gate = AsyncLedger(self.async_client)
+        self.pubsub = self.client.pubsub(ignore_subscribe_messages=True)
+        self.pubsub.psubscribe("c:*")
+        self.pubsub.get_message(timeout=1)
+        self.known: list[ModelJob] = []
+        self.reaper: str | None = None
+        self.claims = 0
+        self.began = redis_seconds(self.client)
+
+    @precondition(lambda self: len(self.known) < 6)
+    @rule(target=jobs)
+    def accept(self) -> ModelJob:
+        job = make_job(max_tokens=RESERVED - PROMPT_TOKENS, prompt_tokens_bound=PROMPT_TOKENS)
+        accepted = self.runner.run(self.gate.accept(job, LIMITS, max_queued_jobs=1000))
+        assert not accepted.is_replay
+        self.known.append(ModelJob(job))
+        return self.known[-1]
+
+    @rule(job=jobs)
+    def accept_again(self, job: ModelJob) -> None:
+        assert self.runner.run(self.gate.accept(job.job, LIMITS, max_queued_jobs=1000)).is_replay
+
+    @rule(target=grips, job=jobs, worker=WORKERS)
+    def claim(self, job: ModelJob, worker: str):  # type: ignore[no-untyped-def]
+        self.claims += 1
+        return self._claim(job, worker, f"claim-{self.claims}")
+
+    @rule(target=grips, grip=grips)
+    def claim_sent_again(self, grip: Grip):  # type: ignore[no-untyped-def]
+        return self._claim(grip.job, grip.worker, grip.claim_id)
+
+    def _claim(self, job: ModelJob, worker: str, claim_id: str):  # type: ignore[no-untyped-def]
+        answer = self.ledger.claim(job.id, worker_id=worker, claim_id=claim_id, lease_ms=LONG_MS)
+        is_sent_again = job.state == "running" and job.claim_id == claim_id
+        if is_sent_again:
+            job.is_lease_over = False
+        elif job.state == "queued" and not job.is_late:
+            job.claim(worker, claim_id)
+        else:
+            if job.state == "queued":
+                job.close("expired", "deadline_exceeded")
+            reasons = {"running": "leased", "dead": "dead", "expired": "expired"}
+            assert answer == ClaimRefused(reasons.get(job.state, "final"))  # type: ignore[arg-type]
+            return multiple()
+        assert isinstance(answer, Claimed)
+        assert (answer.job, answer.epoch, answer.seq) == (job.job, job.epoch, job.seq)
+        return multiple() if is_sent_again else Grip(job, worker, claim_id, job.epoch, job.seq)
+
+    @rule(grip=grips, how_many=st.integers(1, 4))
+    def append(self, grip: Grip, how_many: int) -> None:
+        event = self._tokens(grip, grip.seq + 1, how_many)
+        is_held = grip.is_held
+
+        (answer,) = self.ledger.append([event])
+
+        assert answer == self._written(grip, is_held)
+        if is_held:
+            grip.job.log.append(event)
+            grip.seq, grip.last_event = event.last_seq, event
+
+    @rule(grip=grips)
+    def append_sent_again(self, grip: Grip) -> None:
+        if grip.last_event:
+            assert self.ledger.append([grip.last_event]) == [self._written(grip, grip.epoch == grip.job.epoch)]
+
+    @rule(grip=grips, first_seq=st.integers(1, 9))
+    def append_elsewhere(self, grip: Grip, first_seq: int) -> None:
+        if first_seq != grip.job.seq + 1:
+            event = TokensEvent(grip.job.id, first_seq, grip.epoch, [0], ["not in any log"])
+            assert self.ledger.append([event]) == ["fenced"]
+
+    @rule(grips_=st.lists(grips, max_size=4))
+    def renew(self, grips_: list[Grip]) -> None:
+        worker = grips_[0].worker if grips_ else "w1"
+        answers = self.ledger.renew(worker, [(grip.job.id, grip.epoch) for grip in grips_], LONG_MS)
+        assert answers == [self._renewed(grip, worker) for grip in grips_]
+
+    def _renewed(self, grip: Grip, worker: str) -> str:
+        if not grip.is_held or grip.worker != worker:
+            return "lost"
+        if grip.job.is_late:
+            return "expired"
+        grip.job.is_lease_over = False
+        return "cancelled" if grip.job.cancel else "ok"
+
+    @rule(grip=grips, reason=REASONS, off=st.sampled_from([0, 0, 1, -1]))
+    def finish(self, grip: Grip, reason: str, off: int) -> None:
+        job, last_seq = grip.job, max(0, grip.seq + off)
+        error = {"code": "inference_error"} if reason == "error" else None
+        event = FinalEvent(job.id, last_seq, grip.epoch, reason, usage=Usage(10, last_seq), error=error)  # type: ignore[arg-type]
+
+        answer = self.ledger.finish(event)
+
+        if grip.is_held and last_seq == job.seq:
+            assert answer == "ok"
+            states = {"stop": "done", "length": "done", "cancelled": "cancelled", "error": "failed"}
+            job.finish(states[reason], event)
+        else:
+            is_sent_again = job.is_final and job.epoch == grip.epoch
+            assert answer == ("ok" if is_sent_again else "fenced")
+
+    @rule(grip=grips)
+    def release(self, grip: Grip) -> None:
+        job = grip.job
+        answer = self.ledger.release(job.id, grip.epoch)
+        if not grip.is_held:
+            assert answer == ("ok" if job.released == grip.epoch else "fenced")
+            return
+        assert answer == "ok"
+        job.released, job.deliveries, job.claims = grip.epoch, job.deliveries - 1, job.claims - 1
+        if job.cancel:
+            job.close("cancelled")
+        else:
+            job.requeue()
+
+    @rule(job=jobs)
+    def cancel(self, job: ModelJob) -> None:
+        status = self.runner.run(self.gate.cancel(job.id, "tenant-a"))
+        if not job.is_final:
+            job.cancel = True
+        if job.state == "queued":
+            job.close("cancelled")
+        assert (status.state, status.seq, status.cancel) == (job.state, job.seq, job.cancel)
+
+    @rule(job=jobs)
+    def cancel_by_a_stranger(self, job: ModelJob) -> None:
+        with pytest.raises(JobNotFoundError):
+            self.runner.run(self.gate.cancel(job.id, "tenant-b"))
+
+    @rule(job=jobs)
+    def lease_ends(self, job: ModelJob) -> None:
+        if job.state == "running":
+            self.client.zadd("jobs:leases", {job.id: 1})
+            job.is_lease_over = True
+
+    @rule(job=jobs)
+    def hint_gets_lost(self, job: ModelJob) -> None:
+        if job.state == "queued":
+            self.client.zadd("jobs:hints", {job.id: 1})
+            job.is_hint_due = True
+
+    @rule(job=jobs)
+    def deadline_passes(self, job: ModelJob) -> None:
+        if not job.is_final:
+            self.client.hset(f"job:{job.id}", "deadline_ms", 1)
+            self.client.zadd("jobs:hints", {job.id: 1}, xx=True)
+            job.is_late = True
+
+    @rule(worker=WORKERS)
+    def reap(self, worker: str) -> None:
+        reaped = self.ledger.reap(worker_id=worker, lock_ms=LONG_MS)
+        self.reaper = self.reaper or worker
+        assert reaped.got_lock == (worker == self.reaper)
+        if not reaped.got_lock:
+            return
+        found = defaultdict(set)
+        for job in self.known:
+            if job.state == "running" and job.is_lease_over:
+                was_late = job.is_late
+                found[job.reap_lease()].add(job.id)
+                assert not (job.state == "queued" and was_late)
+            elif job.state == "queued" and job.is_late:
+                job.close("expired", "deadline_exceeded")
+                found["expired"].add(job.id)
+            elif job.state == "queued" and job.is_hint_due:
+                found["unhinted"].add(job.id)
+                job.is_hint_due = False
+        assert {job_id for job_id, _ in reaped.requeued} == found["queued"]
+        assert (set(reaped.expired), set(reaped.dead)) == (found["expired"], found["dead"])
+        hinted_again = {job_id for job_id, _ in reaped.unhinted}
+        assert found["unhinted"] <= hinted_again <= {job.id for job in self.known if job.state == "queued"}
+
+    @rule(job=jobs)
+    def settle(self, job: ModelJob) -> None:
+        self.runner.run(self.gate.settle(job.id))
+        job.stored_times += job.is_final
+
+    @invariant()
+    def the_ledger_is_as_the_model_says(self) -> None:
+        outbox = [OutboxEntry.from_fields(fields) for _, fields in self.client.xrange("turns:final")]  # type: ignore[union-attr,misc]
+        assert sorted(entry.job_id for entry in outbox) == sorted(job.id for job in self.known if job.is_final)
+        for job in self.known:
+            status = self.runner.run(self.gate.status(job.id, "tenant-a"))
+            assert (status.state, status.seq, status.cancel) == (job.state, job.seq, job.cancel)
+            assert status.is_stored == (job.stored_times > 0)
+            self._check_log(job)
+        self._check_indexes()
+        self._check_tokens_per_minute()
+
+    def _check_log(self, job: ModelJob) -> None:
+        events = self.ledger.read_log(job.id)
+        assert events[: len(job.log)] == job.log
+        written = [token for event in job.log for token in event.token_ids]
+        assert [token % 1000 for token in written] == list(range(1, job.seq + 1))
+        ends = events[len(job.log) :]
+        assert len(ends) == job.is_final
+        if job.final:
+            (end,) = ends
+            assert isinstance(end, FinalEvent)
+            assert (end.last_seq, end.finish_reason, end.usage) == (job.seq, job.final.finish_reason, job.final.usage)
+            assert (end.error or {}).get("code") == (job.final.error or {}).get("code")
+
+    def _check_indexes(self) -> None:
+        def ids(state: str) -> set[bytes]:
+            return {job.id.encode() for job in self.known if job.state == state}
+
+        assert set(self.client.zrange(QUEUE, 0, -1)) == ids("queued")
+        assert set(self.client.zrange("jobs:hints", 0, -1)) == ids("queued")
+        assert set(self.client.zrange("jobs:leases", 0, -1)) == ids("running")
+        assert set(self.client.zrange("rl:key-a:c", 0, -1)) == ids("queued") | ids("running")
+
+    def _check_tokens_per_minute(self) -> None:
+        """What is taken of the limit is what open jobs reserve and final ones used, less what drained since."""
+        expected = sum(job.used if job.is_final else RESERVED for job in self.known)
+        taken = float(self.client.hget("rl:key-a:t", "taken") or 0)  # type: ignore[arg-type]
+        drained = (redis_seconds(self.client) - self.began) * 20 * RESERVED / 60
+        assert expected - drained <= taken <= expected + 1
+
+    def _tokens(self, grip: Grip, first_seq: int, how_many: int) -> TokensEvent:
+        seqs = range(first_seq, first_seq + how_many)
+        return TokensEvent(
+            grip.job.id, first_seq, grip.epoch, [grip.epoch * 1000 + seq for seq in seqs], [str(seq) for seq in seqs]
+        )
+
+    def _written(self, grip: Grip, is_written: bool) -> str:
+        if not is_written:
+            return "fenced"
+        return "cancelled" if grip.job.cancel else "ok"
+
+    def teardown(self) -> None:
+        try:
+            self._end_all_jobs()
+            self.the_ledger_is_as_the_model_says()
+            self._check_channels()
+        finally:
+            self.pubsub.close()
+            self.client.close()
+            self.runner.run(self.async_client.aclose())
+            self.runner.close()
+
+    def _end_all_jobs(self) -> None:
+        for job in self.known:
+            self.cancel(job)
+            self.lease_ends(job)
+        self.reap(self.reaper or "w1")
+        for key in (QUEUE, "jobs:hints", "jobs:leases", "rl:key-a:c"):
+            assert self.client.zcard(key) == 0
+
+    def _check_channels(self) -> None:
+        """Every event was published once and in the log's order."""
+        heard: dict[str, list[object]] = defaultdict(list)
+        self.client.publish("c:the end", "")
+        while (message := self.pubsub.get_message(timeout=5)) and message["data"]:
+            heard[message["channel"].decode()].append(decode(message["data"]))
+        assert message is not None
+        for job in self.known:
+            stored = [event for event in heard[f"c:{job.id}"] if isinstance(event, StoredEvent)]
+            assert len(stored) == job.stored_times
+            live = [event for event in heard[f"c:{job.id}"] if not isinstance(event, StoredEvent)]
+            assert live == self.ledger.read_log(job.id)
+
+
+def test_the_promise_holds_under_any_order_of_steps(redis_url: str) -> None:
+    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        lambda: Protocol(redis_url),
+        settings=settings(
+            max_examples=60, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )
