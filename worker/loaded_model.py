@@ -1,9 +1,11 @@
 """A model that is loaded: an engine, its batcher, and the way from a job's messages to its tokens."""
 
+import threading
+
 import structlog
 
 from shared.catalogue import ModelEntry
-from shared.errors import DeadlineExceededError, DroverError, WorkerLostError
+from shared.errors import DeadlineExceededError, DroverError, ModelUnavailableError, WorkerLostError
 from shared.job import GenerateJob
 from shared.templates import render
 from worker.batcher import Batcher
@@ -22,6 +24,7 @@ class LoadedModel:
         self._stall_s = stall_s
         self._prefill_stall_s = prefill_stall_s
         self._is_closed = False
+        self._open = threading.Lock()  # the vocabulary must not be freed under a thread that tokenizes
         self._batcher = Batcher(engine)
         self._batcher.start(entry.name)
 
@@ -49,6 +52,8 @@ class LoadedModel:
         if refusal is None:
             try:
                 prompt = self._prompt(request.job)
+            except ModelUnavailableError:
+                raise
             except DroverError as error:
                 refusal = error
         sequence = Sequence(request, prompt, self._engine)
@@ -77,9 +82,10 @@ class LoadedModel:
 
     def close(self) -> None:
         """Stop the decode thread and free the engine; twice is harmless. Unfinished jobs are dropped silently."""
-        if self._is_closed:
-            return
-        self._is_closed = True
+        with self._open:
+            if self._is_closed:
+                return
+            self._is_closed = True
         if self._batcher.close():
             self._engine.close()
         else:
@@ -103,4 +109,7 @@ class LoadedModel:
         text = render(engine.template, job.messages, bos=engine.bos, eos=engine.eos)
         if engine.bos:
             text = text.removeprefix(engine.bos)  # the tokenizer adds it
-        return engine.tokenize(text)
+        with self._open:
+            if self._is_closed:
+                raise ModelUnavailableError
+            return engine.tokenize(text)

@@ -55,6 +55,8 @@ class LlamaBatch:
             end = count + len(tokens)
             if end > self._capacity:
                 raise DecodeError(f"A batch of {end} tokens is larger than {self._capacity}.")
+            if position + len(tokens) > len(self._all_positions):
+                raise DecodeError(f"A sequence of {position + len(tokens)} tokens is longer than the context.")
             self._tokens[count:end] = tokens
             self._positions[count:end] = self._all_positions[position : position + len(tokens)]
             self._ids[count:end] = ids[index]

@@ -46,9 +46,12 @@ class GreedySampler:
 
     def sample(self, row: int, seq: int) -> int:
         logits = checked(self._outputs.logits(row))
-        if self._forbidden:
-            logits[self._forbidden] = -np.inf
-        return int(logits.argmax())
+        token = int(logits.argmax())
+        if token in self._forbidden:
+            allowed = logits.copy()
+            allowed[self._forbidden] = -np.inf
+            token = int(allowed.argmax())
+        return token
 
     def close(self) -> None:
         return
@@ -156,7 +159,7 @@ def _forbid(vocabulary_size: int, tokens: frozenset[int]) -> Pointer:
 
 def checked(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """`logits` as they are. Raises InferenceError if the model computed no numbers: one NaN spreads over the row."""
-    if not math.isfinite(logits[0]):
+    if math.isnan(logits[0]):
         raise InferenceError("The model computed no valid probabilities.")
     return logits
 

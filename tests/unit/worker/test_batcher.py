@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence as Ordered
+from typing import Any
 
 import pytest
 
@@ -60,7 +61,7 @@ def batcher(engine: FailingEngine) -> Batcher:
 
 def submit(
     batcher: Batcher, engine: FailingEngine, job_id: str = "j1", *, prompt: int = 5, deadline: float | None = None,
-    epoch: int = 1, logged: list[TokensEvent] | None = None, collector: Collector | None = None, **fields: object,
+    epoch: int = 1, logged: list[TokensEvent] | None = None, collector: Collector | None = None, **fields: Any,
 ) -> Collector:  # fmt: skip
     collector = collector or Collector()
     request = a_request(a_job(job_id, **fields), collector, epoch=epoch, logged=logged, deadline=deadline)

@@ -1,0 +1,65 @@
+"""What the machine gives this process, container limits included."""
+
+from pathlib import Path
+
+import psutil
+
+from worker.hardware import decode_threads, detect, memory_limit_bytes
+
+
+def write(folder: Path, name: str, text: str) -> None:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def test_without_a_container_the_whole_machine_counts(tmp_path: Path) -> None:
+    assert memory_limit_bytes(tmp_path) == psutil.virtual_memory().total
+    assert decode_threads(tmp_path) >= 1
+
+
+def test_cgroup_v2_limits_count(tmp_path: Path) -> None:
+    write(tmp_path, "memory.max", "1048576\n")
+    write(tmp_path, "cpu.max", "100000 100000\n")
+
+    assert memory_limit_bytes(tmp_path) == 1048576
+    assert decode_threads(tmp_path) == 1
+
+
+def test_cgroup_v2_without_limits_changes_nothing(tmp_path: Path) -> None:
+    before = decode_threads(tmp_path)
+    write(tmp_path, "memory.max", "max\n")
+    write(tmp_path, "cpu.max", "max 100000\n")
+
+    assert memory_limit_bytes(tmp_path) == psutil.virtual_memory().total
+    assert decode_threads(tmp_path) == before
+
+
+def test_cgroup_v1_limits_count(tmp_path: Path) -> None:
+    write(tmp_path, "memory/memory.limit_in_bytes", "2097152\n")
+    write(tmp_path, "cpu/cpu.cfs_quota_us", "50000\n")
+    write(tmp_path, "cpu/cpu.cfs_period_us", "100000\n")
+
+    assert memory_limit_bytes(tmp_path) == 2097152
+    assert decode_threads(tmp_path) == 1
+
+
+def test_cgroup_v1_says_unlimited_with_large_or_negative_numbers(tmp_path: Path) -> None:
+    before = decode_threads(tmp_path)
+    write(tmp_path, "memory/memory.limit_in_bytes", "9223372036854771712\n")
+    write(tmp_path, "cpu/cpu.cfs_quota_us", "-1\n")
+    write(tmp_path, "cpu/cpu.cfs_period_us", "100000\n")
+
+    assert memory_limit_bytes(tmp_path) == psutil.virtual_memory().total
+    assert decode_threads(tmp_path) == before
+
+
+def test_layers_go_to_the_gpu_only_if_there_is_one(tmp_path: Path) -> None:
+    assert detect(can_offload=True, cgroup=tmp_path).n_gpu_layers == -1
+    assert detect(can_offload=False, cgroup=tmp_path).n_gpu_layers == 0
+
+
+def test_some_memory_is_left_for_others(tmp_path: Path) -> None:
+    found = detect(can_offload=False, cgroup=tmp_path)
+
+    assert 0 < found.budget_bytes < found.memory_bytes

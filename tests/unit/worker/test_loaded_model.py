@@ -1,0 +1,107 @@
+"""A loaded model: what is wrong with a job comes as its final event, and a hanging decode is noticed."""
+
+import threading
+import time
+from collections.abc import Sequence
+
+import pytest
+
+from shared.catalogue import ModelEntry
+from tests.fakes.sequences import Collector, a_job, a_request
+from worker.engine.base import Piece
+from worker.engine.simulated import SimulatedEngine, SimulatedOptions
+from worker.loaded_model import LoadedModel
+
+ENTRY = ModelEntry(name="m", file="m", kind="chat", context_length=512)
+
+
+class HangingEngine(SimulatedEngine):
+    """Decodes only while the gate is open."""
+
+    def __init__(self) -> None:
+        super().__init__(ENTRY, SimulatedOptions(slots=2, step_ms=0, prompt_token_ms=0, answer_tokens=100_000))
+        self.gate = threading.Event()
+        self.is_closed = False
+
+    def decode(self, pieces: Sequence[Piece]) -> None:
+        self.gate.wait(20)
+        time.sleep(0.001)
+        super().decode(pieces)
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+def a_model(engine: SimulatedEngine) -> LoadedModel:
+    return LoadedModel(ENTRY, engine, stall_s=5, prefill_stall_s=60)
+
+
+def test_a_hanging_prefill_counts_as_stalled_only_after_its_longer_limit() -> None:
+    engine = HangingEngine()
+    model = a_model(engine)
+    model.submit(a_request())
+    while not model.busy_slots:
+        time.sleep(0.001)
+    time.sleep(0.01)
+
+    now = time.monotonic()
+
+    assert [model.is_stalled(now + seconds) for seconds in (0, 6, 61)] == [False, False, True]
+    engine.gate.set()
+    model.close()
+
+
+def test_a_hanging_stream_counts_as_stalled() -> None:
+    engine, collector = HangingEngine(), Collector()
+    model = a_model(engine)
+    engine.gate.set()
+    model.submit(a_request(a_job(max_tokens=None), collector))
+    collector.wait_for_tokens(3)
+
+    engine.gate.clear()
+    time.sleep(0.02)
+
+    now = time.monotonic()
+    assert [model.is_stalled(now + seconds) for seconds in (0, 6)] == [False, True]
+    engine.gate.set()
+    model.close()
+
+
+def test_closing_drops_unfinished_jobs_silently_and_frees_the_engine() -> None:
+    engine, collector = HangingEngine(), Collector()
+    engine.gate.set()
+    model = a_model(engine)
+    model.submit(a_request(a_job(max_tokens=None), collector))
+    collector.wait_for_tokens(1)
+
+    model.close()
+
+    assert engine.is_closed
+    assert collector.finals == []
+    assert engine.open_samplers == 0
+
+
+@pytest.mark.parametrize("template", ["{{ raise_exception('no such role') }}", "{{ nonsense"])
+def test_a_template_that_fails_ends_the_job_and_not_the_model(template: str) -> None:
+    engine, refused, served = SimulatedEngine(ENTRY, SimulatedOptions(step_ms=0)), Collector(), Collector()
+    model = a_model(engine)
+
+    good, engine.template = engine.template, template
+    model.submit(a_request(a_job("bad"), refused))
+    engine.template = good
+    model.submit(a_request(a_job("good"), served))
+
+    assert refused.wait().finish_reason == "error"
+    assert served.wait().finish_reason == "length"
+    model.close()
+
+
+def test_unknown_jobs_are_ignored() -> None:
+    model = a_model(SimulatedEngine(ENTRY, SimulatedOptions(step_ms=0)))
+
+    model.cancel("nobody")
+    model.expire("nobody")
+    model.abandon("nobody")
+
+    assert model.unfinished == 0
+    model.close()

@@ -1,0 +1,73 @@
+"""The simulated engine says the same to the same prompt, and refuses what llama.cpp would refuse."""
+
+import pytest
+
+from shared.catalogue import ModelEntry
+from shared.errors import InferenceError
+from shared.job import SamplingParams
+from worker.engine.base import DecodeError, Piece
+from worker.engine.simulated import END_TOKEN, SimulatedEngine, SimulatedOptions
+
+
+def an_engine(**options: int) -> SimulatedEngine:
+    values = {"slots": 2, "batch_tokens": 8, "step_ms": 0, "prompt_token_ms": 0} | options
+    return SimulatedEngine(ModelEntry(name="m", file="m", kind="chat", context_length=16), SimulatedOptions(**values))
+
+
+def words(engine: SimulatedEngine, prompt: list[int], count: int, *, seed: int | None = None) -> list[int]:
+    engine.clear(0)
+    engine.decode([Piece(0, prompt, 0, True)])
+    sampler = engine.new_sampler(SamplingParams(seed=seed), prompt, [])
+    return [sampler.sample(0, seq) for seq in range(1, count + 1)]
+
+
+def test_the_answer_depends_on_prompt_and_seed_alone() -> None:
+    first, second = an_engine(), an_engine(slots=4)
+
+    assert words(first, [1, 2], 20) == words(second, [1, 2], 20)
+    assert words(first, [1, 2], 20) != words(first, [1, 3], 20)
+    assert words(first, [1, 2], 20) != words(first, [1, 2], 20, seed=9)
+
+
+def test_an_answer_has_the_length_that_is_set() -> None:
+    engine = an_engine(answer_tokens=3)
+
+    tokens = words(engine, [1, 2], 4)
+
+    assert tokens.index(END_TOKEN) == 3
+
+
+def test_text_that_is_split_into_tokens_can_be_spelled_again() -> None:
+    engine = an_engine()
+    text = "the river walks,\nnaïvely ☃ under 12 stone"
+
+    tokens = engine.tokenize(text)
+
+    assert b"".join(engine.token_bytes[token] for token in tokens).decode() == text
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [Piece(0, [1] * 9, 0, True), Piece(0, [], 0, True), Piece(0, [1], 3, True)],
+    ids=["too large", "empty", "a gap in the sequence"],
+)
+def test_a_batch_that_makes_no_sense_is_refused(piece: Piece) -> None:
+    with pytest.raises(DecodeError):
+        an_engine().decode([piece])
+
+
+def test_a_sequence_beyond_the_context_is_refused() -> None:
+    engine = an_engine()
+    engine.decode([Piece(0, [1] * 8, 0, False)])
+    engine.decode([Piece(0, [1] * 8, 8, False)])
+
+    with pytest.raises(DecodeError):
+        engine.decode([Piece(0, [1], 16, True)])
+
+
+def test_an_output_that_does_not_exist_is_an_error() -> None:
+    engine = an_engine()
+    engine.decode([Piece(0, [1], 0, False)])
+
+    with pytest.raises(InferenceError):
+        engine.new_sampler(SamplingParams(), [1], []).sample(0, 1)
