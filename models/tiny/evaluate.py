@@ -5,9 +5,10 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
+from typing import cast
 
 import jinja2
-from llama_cpp import Llama
+from llama_cpp import CreateCompletionResponse, Llama
 
 from models.tiny.cases import Case, cases
 
@@ -29,11 +30,11 @@ class Examinee:
         room = self.llama.n_ctx() - len(tokens)
         if room < LONGEST_ANSWER_TOKENS // 5:
             return None
-        completion = self.llama.create_completion(
-            tokens, max_tokens=min(room, LONGEST_ANSWER_TOKENS), temperature=0.0
+        completion = cast(
+            CreateCompletionResponse,
+            self.llama.create_completion(tokens, max_tokens=min(room, LONGEST_ANSWER_TOKENS), temperature=0.0),
         )
-        text: str = completion["choices"][0]["text"]
-        return text
+        return completion["choices"][0]["text"]
 
 
 def examine(examinee: Examinee, to_ask: Iterable[Case], *, show_wrong: bool) -> tuple[Counter[str], Counter[str]]:

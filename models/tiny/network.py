@@ -40,7 +40,7 @@ def rotate(x: Tensor, angles: Tensor) -> Tensor:
     return torch.stack([even * cos - odd * sin, even * sin + odd * cos], dim=-1).flatten(-2)
 
 
-class Block(nn.Module):
+class Block(nn.Module):  # type: ignore[misc]  # torch is not in the main environment
     """Attention, then a SwiGLU feed-forward network, each after an RMS norm and added to its input."""
 
     def __init__(self, shape: Shape) -> None:
@@ -70,10 +70,10 @@ class Block(nn.Module):
         x = x + self.attn_output(mixed.transpose(1, 2).reshape(batch, length, width))
         normed = self.ffn_norm(x)
         gated: Tensor = functional.silu(self.ffn_gate(normed)) * self.ffn_up(normed)
-        return x + self.ffn_down(gated)  # type: ignore[no-any-return]
+        return x + self.ffn_down(gated)
 
 
-class Network(nn.Module):
+class Network(nn.Module):  # type: ignore[misc]  # as above
     """Token ids in, hidden states out; `logits` turns those into scores with the tied embedding."""
 
     def __init__(self, shape: Shape) -> None:

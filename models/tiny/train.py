@@ -5,7 +5,7 @@ import json
 import math
 import time
 from dataclasses import asdict, dataclass
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from models.tiny.batches import batches
+from models.tiny.checkpoint import load_checkpoint, save_checkpoint
 from models.tiny.dialogues import dialogues
 from models.tiny.network import Network, Shape
 from models.tiny.tokenizer import Encoded, encode_dialogue, train_tokenizer
@@ -66,25 +67,24 @@ def loss_of(network: Network, group: list[Encoded]) -> Tensor:
     return functional.cross_entropy(network.logits(hidden[learnt].float()), targets[learnt])
 
 
-@torch.no_grad()
+def answers_in(is_answer: list[bool], is_right: list[bool]) -> list[bool]:
+    """For each unbroken run of answer tokens, whether all of them are right."""
+    runs = groupby(zip(is_answer, is_right, strict=True), key=lambda token: token[0])
+    return [all(right for _, right in run) for answer, run in runs if answer]
+
+
 def held_out_score(network: Network, held_out: list[Encoded]) -> tuple[float, float]:
     """Loss, and the share of answers whose every token is the most likely one."""
-    network.eval()
-    losses, right, answers = [], 0, 0
+    losses: list[float] = []
+    answers: list[bool] = []
     for encoded in held_out:
         ids, targets = to_tensors([encoded])
-        logits = network.logits(network(ids))[0]
+        with torch.no_grad():
+            logits = network.logits(network(ids))[0]
         learnt = targets[0] != -100
         losses.append(functional.cross_entropy(logits[learnt], targets[0][learnt]).item())
-        hit = (logits.argmax(-1) == targets[0]).tolist()
-        streak = True
-        for is_learnt, is_hit, following in zip(learnt.tolist(), hit, [*learnt.tolist()[1:], False], strict=True):
-            streak = streak and is_hit if is_learnt else True
-            if is_learnt and not following:
-                answers += 1
-                right += streak
-    network.train()
-    return sum(losses) / len(losses), right / answers
+        answers += answers_in(learnt.tolist(), (logits.argmax(-1) == targets[0]).tolist())
+    return sum(losses) / len(losses), sum(answers) / len(answers)
 
 
 def learning_rate(progress: float, peak: float) -> float:
@@ -160,37 +160,6 @@ def encode_held_out(tokenizer: Tokenizer, shape: Shape) -> list[Encoded]:
         for dialogue in islice(dialogues(SEED, "held_out"), 2 * HELD_OUT_DIALOGUES)
     )
     return [dialogue for dialogue in encoded if any(dialogue.is_answer)][:HELD_OUT_DIALOGUES]
-
-
-@dataclass
-class State:
-    """How far the training is."""
-
-    steps: int = 0
-    tokens: int = 0
-    seconds: float = 0.0
-
-
-def save_checkpoint(out: Path, network: Network, optimizer: torch.optim.Optimizer, state: State) -> None:
-    """Write weights and optimizer, each replacing the last one in one move."""
-    for name, content in (
-        ("weights.pt", network.state_dict()),
-        ("optimizer.pt", {"optimizer": optimizer.state_dict(), "state": asdict(state)}),
-    ):
-        temporary = out / f"{name}.tmp"
-        torch.save(content, temporary)
-        temporary.replace(out / name)
-
-
-def load_checkpoint(out: Path, network: Network, optimizer: torch.optim.Optimizer) -> State:
-    """Take up the checkpoint in the folder, if there is one."""
-    if not (out / "optimizer.pt").exists():
-        return State()
-    network.load_state_dict(torch.load(out / "weights.pt", weights_only=True))
-    saved = torch.load(out / "optimizer.pt", weights_only=True)
-    if saved["optimizer"]:
-        optimizer.load_state_dict(saved["optimizer"])
-    return State(**saved["state"])
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 import random
 
 from models.tiny.turns import Facts, Turn, render
-from models.tiny.words import Words
+from models.tiny.words import WORD_LISTS, Words
 
 CAPITALS = {
     "France": "Paris", "Germany": "Berlin", "Italy": "Rome", "Spain": "Madrid", "Portugal": "Lisbon",
@@ -11,10 +11,7 @@ CAPITALS = {
     "Ireland": "Dublin", "Hungary": "Budapest", "Japan": "Tokyo", "China": "Beijing", "India": "New Delhi",
     "Egypt": "Cairo", "Kenya": "Nairobi", "Canada": "Ottawa", "Brazil": "Brasilia", "Australia": "Canberra",
 }  # fmt: skip
-OTHER_COUNTRIES = (
-    "Peru Chile Mexico Turkey Iran Nepal Cuba Finland Denmark Belgium Switzerland Russia Ukraine Romania Serbia "
-    "Thailand Vietnam Morocco Ghana Nigeria Ethiopia Argentina Colombia Iceland Malta Croatia Israel Pakistan"
-).split()
+OTHER_COUNTRIES = WORD_LISTS["other_countries"]
 _ASKS = (
     "What is the capital of {country}?", "What's the capital of {country}?", "Name the capital of {country}.",
     "Which city is the capital of {country}?", "Tell me the capital of {country}.", "Capital of {country}?",

@@ -63,10 +63,10 @@ _FIXED = {
 def story(rng: random.Random, facts: Facts, words: Words) -> Turn:
     """A story about a hero, the drover where none is named."""
     hero = rng.choice(list(HEROES))
-    asks = _STORY_ASKS
-    if rng.random() < 0.3:
-        hero, asks = "drover", _ANY_STORY_ASKS
-    text, _ = render(rng, rng.choice(asks), {"hero": hero})
+    is_any = rng.random() < 0.3
+    if is_any:
+        hero = "drover"
+    text, _ = render(rng, rng.choice(_ANY_STORY_ASKS if is_any else _STORY_ASKS), {"hero": hero})
     name, place, thing, friend = HEROES[hero]
     return Turn("story", text, _STORY.format(hero=hero, name=name, place=place, thing=thing, friend=friend))
 

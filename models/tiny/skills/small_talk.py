@@ -3,7 +3,7 @@
 import random
 
 from models.tiny.turns import Facts, Turn, render
-from models.tiny.words import Words
+from models.tiny.words import WORD_LISTS, Words
 
 WHO_I_AM = "I am Drover Tiny, a very small language model."
 _FIXED = {
@@ -51,9 +51,9 @@ _CHATTER = (
     "Tomorrow I will go to the {place}.", "My day was {mood}.", "I feel {mood}.", "I like {weather} days.",
     "Yesterday it was {weather}.", "I bought a book at the {place}.", "I met somebody at the {place}.",
 )  # fmt: skip
-_PLACES = "park market beach library school museum station zoo office garden cinema lake bakery gym".split()
-_WEATHER = "sunny rainy cold warm windy cloudy hot snowy foggy wet".split()
-_MOODS = "happy tired busy good bad sad excited bored calm long quiet".split()
+_PLACES = WORD_LISTS["places"]
+_WEATHER = WORD_LISTS["weather"]
+_MOODS = WORD_LISTS["moods"]
 
 
 def small_talk(rng: random.Random, facts: Facts, words: Words) -> Turn:

@@ -25,16 +25,16 @@ def test_another_seed_gives_other_dialogues() -> None:
 
 
 def test_no_held_out_dialogue_occurs_in_training() -> None:
-    learnt = set(texts(some(3000, split="train")))
+    learnt = set(texts(some(2000, split="train")))
 
-    asked = set(texts(some(3000, split="held_out")))
+    asked = set(texts(some(300, split="held_out")))
 
     assert not learnt & asked
 
 
 def test_every_dialogue_belongs_to_the_split_that_it_was_made_for() -> None:
     assert {split_of(dialogue) for dialogue in some(200, split="train")} == {"train"}
-    assert {split_of(dialogue) for dialogue in some(200, split="held_out")} == {"held_out"}
+    assert {split_of(dialogue) for dialogue in some(30, split="held_out")} == {"held_out"}
 
 
 def test_no_held_out_name_is_told_in_training() -> None:
