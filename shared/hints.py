@@ -50,6 +50,7 @@ def _settings(broker_url: str) -> dict[str, Any]:
             "socket_connect_timeout": 2,
             "socket_keepalive": True,
             "health_check_interval": 10,
+            "max_retries": 0,  # a hint that cannot be sent fails at once, not after 6 s: the reaper sends it again
             "visibility_timeout": 3600,  # a redelivery would be harmless (the claim refuses it) and pointless
             "global_keyprefix": "q:",  # lets a Redis ACL bind the broker's keys
         }

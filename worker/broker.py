@@ -46,9 +46,11 @@ class Broker:
         if self._connection is None:
             self._connection = self._app.connection_for_write()
         channel = self._connection.default_channel
+        # On Redis to declare is to do nothing, and kombu 5.7 finds no queue passively when there is a key prefix.
+        is_passive = self._connection.transport.driver_type != "redis"
         try:
-            return int(channel.queue_declare(queue=queue, passive=True).message_count)
-        except ChannelError:  # no such queue: Redis has none while it is empty, AMQP none before the first hint
+            return int(channel.queue_declare(queue=queue, passive=is_passive).message_count)
+        except ChannelError:  # AMQP knows no such queue before its first hint, and has closed the channel now
             self._disconnect()
             return 0
 

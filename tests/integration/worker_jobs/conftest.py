@@ -4,7 +4,9 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
+import redis
 
+from shared.ledger import Ledger
 from tests.integration.worker_jobs.workers import CATALOGUE, Jobs, WorkerProcess
 
 StartWorker = Callable[..., WorkerProcess]
@@ -46,3 +48,15 @@ async def jobs(redis_url: str) -> AsyncIterator[Jobs]:
     client = Jobs(redis_url)
     yield client
     await client.close()
+
+
+@pytest.fixture
+def client(redis_url: str) -> Iterator[redis.Redis]:
+    client = redis.Redis.from_url(redis_url)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def ledger(client: redis.Redis) -> Ledger:
+    return Ledger(client)

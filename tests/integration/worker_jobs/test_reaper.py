@@ -1,0 +1,77 @@
+import asyncio
+import time
+
+import pytest
+
+from shared.ledger import Claimed, Ledger
+from tests.integration.worker_jobs.workers import Jobs
+from worker.broker import Broker
+from worker.reaper import Reaper
+
+
+@pytest.fixture
+def broker(jobs: Jobs) -> Broker:
+    return Broker(jobs.app)
+
+
+@pytest.fixture
+def reaper(ledger: Ledger, broker: Broker) -> Reaper:
+    return Reaper(ledger, broker, worker_id="w", lease_ms=100)
+
+
+async def hints(jobs: Jobs) -> int:
+    return int(await jobs.client.llen("q:model.sim"))  # type: ignore[misc]
+
+
+async def reap_for(reaper: Reaper, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        reaper.reap()
+        await asyncio.sleep(0.05)
+
+
+async def test_a_queue_that_does_not_exist_is_empty(broker: Broker) -> None:
+    assert broker.is_empty("sim")
+
+
+async def test_a_queue_with_a_hint_is_not_empty(broker: Broker) -> None:
+    assert broker.send("job", "sim")
+
+    assert not broker.is_empty("sim")
+
+
+async def test_the_job_of_a_dead_worker_gets_a_new_hint(reaper: Reaper, ledger: Ledger, jobs: Jobs) -> None:
+    job = await jobs.accept()
+    assert isinstance(ledger.claim(job.id, worker_id="dead", claim_id="c", lease_ms=50), Claimed)
+
+    await reap_for(reaper, 0.3)
+
+    assert await hints(jobs) == 1
+    assert (await jobs.ledger.status(job.id, "tenant")).state == "queued"
+
+
+async def test_several_lost_hints_are_sent_again_while_the_queue_is_empty(reaper: Reaper, jobs: Jobs) -> None:
+    for _ in range(3):
+        await jobs.accept()
+
+    await reap_for(reaper, 1.5)
+
+    assert await hints(jobs) == 3
+
+
+async def test_a_queue_that_is_only_slow_gets_no_more_hints(reaper: Reaper, jobs: Jobs) -> None:
+    for _ in range(3):
+        await jobs.send()
+
+    await reap_for(reaper, 1.5)
+
+    assert await hints(jobs) == 3
+
+
+async def test_a_broker_that_is_away_costs_a_hint_and_no_exception(ledger: Ledger) -> None:
+    from shared.hints import celery_app
+
+    away = Broker(celery_app("redis://127.0.0.1:1/0"))
+
+    assert not away.send("job", "sim")
+    away.close()
