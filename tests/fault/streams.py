@@ -1,4 +1,4 @@
-"""Clients under fault: streams that are read, resumed where they were cut, and compared with what they should have been."""
+"""Clients under fault: streams are read, resumed where they were cut, and compared with what they should be."""
 
 import json
 import time

@@ -4,7 +4,7 @@
     .venv/bin/python -m tests.load.stack_bench --state-dir .drover  # one that runs
 
 Rounds of both stream counts are interleaved in one run, because the machine may be small and busy; the table gives
-medians over the rounds. Any server with OpenAI's chat completions can be measured with `--url` and `--model` for comparison.
+medians over the rounds. Any server with OpenAI's chat completions can be measured with `--url` and `--model`.
 """
 
 import argparse
