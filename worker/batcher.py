@@ -75,6 +75,11 @@ class Batcher:
     def running(self) -> int:
         return len(self._running)
 
+    @property
+    def kv_tokens(self) -> int:
+        """Tokens in the KV cache."""
+        return sum(sequence.position for sequence in self._running)
+
     def close(self, timeout_s: float = 30.0) -> bool:
         """Drop every sequence silently and end the decode thread; whether it did end within `timeout_s`."""
         with self._changed:
@@ -96,7 +101,7 @@ class Batcher:
                 self.step()
             except Exception:
                 _log.exception("decode_step_failed")
-                self._fail([*self._running, *self._waiting])
+                self._fail(self._running)
         self._take_arrived()
         self._retire()
 
@@ -135,8 +140,8 @@ class Batcher:
     def _open_sampler(self, sequence: Sequence) -> None:
         try:
             sequence.open_sampler(self._engine)
-        except InferenceError as error:
-            sequence.end_with(Ending("error", error))
+        except Exception as error:
+            self._end_failed(sequence, error)
 
     def _decode(self, batch: Batch) -> bool:
         self.is_prefilling = any(len(piece.tokens) > 1 for _, piece in batch)
@@ -159,13 +164,11 @@ class Batcher:
             if sequence.is_over or sequence.sampler is None:
                 continue
             try:
-                self._take(sequence, sequence.sampler.sample(row, sequence.seq + 1))
-            except InferenceError as error:
-                _log.exception("sampling_failed")
-                sequence.end_with(Ending("error", error))
-            except Exception:
-                _log.exception("emit_failed")
-                sequence.abandon()
+                token = sequence.sampler.sample(row, sequence.seq + 1)
+            except Exception as error:
+                self._end_failed(sequence, error)
+            else:
+                self._take(sequence, token)
 
     def _take(self, sequence: Sequence, token: int) -> None:
         if token in self._engine.end_tokens and not sequence.job.sampling.ignore_eos:
@@ -183,6 +186,11 @@ class Batcher:
         self._release(youngest)
         self._waiting.appendleft(youngest)
         self._may_admit = False
+
+    def _end_failed(self, sequence: Sequence, error: Exception) -> None:
+        """The failure is this sequence's own, its neighbours go on."""
+        _log.error("sampling_failed", exc_info=error)
+        sequence.end_with(Ending("error", error if isinstance(error, InferenceError) else InferenceError()))
 
     def _fail(self, sequences: list[Sequence]) -> None:
         for sequence in sequences:
@@ -209,7 +217,4 @@ class Batcher:
         with self._changed:
             if self._live.get(sequence.job.id) is sequence:
                 del self._live[sequence.job.id]
-        try:
-            sequence.close()
-        except Exception:
-            _log.exception("emit_failed")
+        sequence.close()

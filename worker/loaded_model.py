@@ -5,7 +5,7 @@ import threading
 import structlog
 
 from shared.catalogue import ModelEntry
-from shared.errors import DeadlineExceededError, DroverError, ModelUnavailableError, WorkerLostError
+from shared.errors import BadRequestError, DeadlineExceededError, DroverError, ModelUnavailableError, WorkerLostError
 from shared.job import GenerateJob
 from shared.templates import render
 from worker.batcher import Batcher
@@ -41,6 +41,11 @@ class LoadedModel:
     def unfinished(self) -> int:
         """Sequences that run or wait."""
         return self._batcher.unfinished
+
+    @property
+    def kv_usage_ratio(self) -> float:
+        """The part of the KV cache that sequences fill, 0 to 1."""
+        return self._batcher.kv_tokens / (self._engine.slots * self._engine.context_length)
 
     def submit(self, request: SequenceRequest) -> None:
         """Render, tokenize and queue the job.
@@ -99,8 +104,9 @@ class LoadedModel:
 
     def _refusal(self, request: SequenceRequest) -> DroverError | None:
         """Why a job cannot be continued here: its first tokens came from another file."""
-        digest = request.job.model_digest
-        if request.logged and digest != self.entry.sha256:
+        logged = [token for event in request.logged for token in event.token_ids]
+        is_known = all(0 <= token < len(self._engine.token_bytes) for token in logged)
+        if logged and (request.job.model_digest != self.entry.sha256 or not is_known):
             return WorkerLostError("The model's file has changed since the answer began; send the request again.")
         return None
 
@@ -112,4 +118,7 @@ class LoadedModel:
         with self._open:
             if self._is_closed:
                 raise ModelUnavailableError
-            return engine.tokenize(text)
+            tokens = engine.tokenize(text)
+        if not tokens:
+            raise BadRequestError("The messages make an empty prompt.", param="messages")
+        return tokens

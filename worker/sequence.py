@@ -4,11 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from threading import RLock
 
+import structlog
+
 from shared.errors import ContextLengthExceededError, DeadlineExceededError, DroverError
 from shared.events import FinalEvent, FinishReason, TokensEvent, Usage
 from shared.job import GenerateJob
 from worker.engine.base import Engine, Sampler
 from worker.text import TextStream
+
+_log = structlog.get_logger(__name__)
 
 Emit = Callable[[TokensEvent | FinalEvent], None]
 
@@ -126,8 +130,14 @@ class Sequence:
 
     def _send(self, event: TokensEvent | FinalEvent) -> None:
         with self._emit_lock:
-            if not self.is_abandoned:
+            if self.is_abandoned:
+                return
+            try:
                 self._emit(event)
+            except Exception:
+                # Nobody can be told any more; the decode thread and the other sequences must not suffer for it.
+                _log.exception("emit_failed")
+                self.is_abandoned = True
 
     def _end_if_full(self, context_length: int) -> None:
         if self._text.is_stopped:

@@ -58,7 +58,6 @@ class LlamaEngine:
         self._batch = LlamaBatch(options.batch_tokens, context_length)
         self._logits: NDArray[np.float32] = np.empty((0, vocabulary.size), dtype=np.float32)
         self._logits_address = 0
-        self._warm_up()
 
     def new_sampler(self, params: SamplingParams, prompt: Sequence[int], generated: Sequence[int]) -> Sampler:
         return new_sampler(self, params, prompt, generated)
@@ -92,6 +91,11 @@ class LlamaEngine:
             llama_cpp.llama_free(self.context)
             llama_cpp.llama_model_free(self._model)
 
+    def warm_up(self) -> None:
+        """The first decode builds graphs and touches every weight; better while loading than in somebody's answer."""
+        self.decode([Piece(slot=0, tokens=[max(0, min(self.end_tokens, default=0))], position=0, wants_logits=True)])
+        self.clear(0)
+
     def _find_logits(self) -> None:
         """Rows lie one after the other, in the order of the batch; waits for a GPU that still computes."""
         pointer = llama_cpp.llama_get_logits(self.context)
@@ -99,8 +103,3 @@ class LlamaEngine:
         if address != self._logits_address:
             self._logits = np.ctypeslib.as_array(pointer, shape=(self.slots, self.vocabulary_size))
             self._logits_address = address
-
-    def _warm_up(self) -> None:
-        """The first decode builds graphs and touches every weight; better while loading than in somebody's answer."""
-        self.decode([Piece(slot=0, tokens=[max(0, min(self.end_tokens, default=0))], position=0, wants_logits=True)])
-        self.clear(0)

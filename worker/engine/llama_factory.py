@@ -9,7 +9,7 @@ from shared.catalogue import ModelEntry
 from shared.errors import ModelLoadError
 from shared.templates import choose_template
 from worker.engine import llama_log
-from worker.engine.base import Engine
+from worker.engine.base import DecodeError, Engine
 from worker.engine.llama import LlamaEngine, LlamaOptions
 from worker.model_file import FileChecker
 
@@ -57,9 +57,15 @@ class LlamaFactory:
             raise ModelLoadError(f"Model '{entry.name}' was loaded, but not its context: {llama_log.last_complaint()}.")
         embedded: bytes | None = llama_cpp.llama_model_chat_template(model, None)
         template = choose_template(entry.template, (embedded or b"").decode(errors="replace"))
-        return LlamaEngine(
+        engine = LlamaEngine(
             model, context, context_length=entry.context_length, options=self._options, template=template
         )
+        try:
+            engine.warm_up()
+        except DecodeError as error:
+            engine.close()
+            raise ModelLoadError(f"Model '{entry.name}' was loaded, but cannot decode: {error}") from error
+        return engine
 
     def _load(self, entry: ModelEntry, path: Path, *, vocab_only: bool = False) -> int:
         params = llama_cpp.llama_model_default_params()

@@ -122,7 +122,7 @@ def chain_links(outputs: Outputs, params: SamplingParams, prompt: Sequence[int])
     if params.temperature <= 0:
         return [*links, llama_cpp.llama_sampler_init_greedy()]
     if params.top_k > 0:
-        links.append(llama_cpp.llama_sampler_init_top_k(params.top_k))
+        links.append(llama_cpp.llama_sampler_init_top_k(min(params.top_k, outputs.vocabulary_size)))
     if params.typical_p < 1:
         links.append(llama_cpp.llama_sampler_init_typical(params.typical_p, 1))
     if params.top_p < 1:
@@ -137,7 +137,9 @@ def chain_links(outputs: Outputs, params: SamplingParams, prompt: Sequence[int])
 def _penalties(outputs: Outputs, params: SamplingParams, prompt: Sequence[int]) -> list[Pointer]:
     links = []
     size = outputs.vocabulary_size
-    window = outputs.context_length if params.repeat_last_n < 0 else params.repeat_last_n
+    window = outputs.context_length
+    if params.repeat_last_n >= 0:
+        window = min(window, params.repeat_last_n)  # llama.cpp reserves memory for all of it
     if params.repeat_penalty != 1 and window:
         repeat = llama_cpp.llama_sampler_init_penalties(size, window, params.repeat_penalty, 0.0, 0.0)
         for token in prompt[-window:]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from shared.catalogue import ModelEntry
+from shared.events import TokensEvent
 from tests.fakes.sequences import Collector, a_job, a_request
 from worker.engine.base import Piece
 from worker.engine.simulated import SimulatedEngine, SimulatedOptions
@@ -105,3 +106,41 @@ def test_unknown_jobs_are_ignored() -> None:
 
     assert model.unfinished == 0
     model.close()
+
+
+def test_messages_that_make_no_prompt_are_refused() -> None:
+    engine, collector = SimulatedEngine(ENTRY, SimulatedOptions(step_ms=0)), Collector()
+    engine.template = "{{ '' }}"
+    model = a_model(engine)
+
+    model.submit(a_request(a_job(), collector))
+
+    assert collector.wait().finish_reason == "error"
+    assert collector.error_code == "invalid_request_error"
+    model.close()
+
+
+def test_tokens_that_the_model_does_not_know_are_not_continued() -> None:
+    model, collector = a_model(SimulatedEngine(ENTRY, SimulatedOptions(step_ms=0))), Collector()
+
+    model.submit(a_request(a_job(), collector, epoch=2, logged=[TokensEvent("j1", 1, 1, [10**6], ["?"])]))
+
+    collector.wait()
+    assert collector.error_code == "worker_lost"
+    model.close()
+
+
+def test_the_kv_usage_grows_with_the_answer_and_falls_at_its_end() -> None:
+    engine, collector = HangingEngine(), Collector()
+    engine.gate.set()
+    model = a_model(engine)
+
+    model.submit(a_request(a_job(max_tokens=None), collector))
+    collector.wait_for_tokens(2)
+    used = model.kv_usage_ratio
+    model.cancel("j1")
+    collector.wait()
+
+    assert 0 < used < 1
+    model.close()
+    assert model.kv_usage_ratio == 0
