@@ -41,6 +41,7 @@ class LlamaEmbedder:
         self.vocabulary_size = llama_cpp.llama_vocab_n_tokens(self._vocab)
         self.dimensions = llama_cpp.llama_model_n_embd_out(self._model)
         self.batch_tokens = max(batch_tokens, self.max_input_tokens)
+        self.batch_texts = min(MAX_TEXTS_PER_BATCH, self.batch_tokens)  # llama.cpp aborts on more texts than tokens
         self._batch = TokenBatch(self.batch_tokens)
         self._context = self._new_context(threads)
 
@@ -58,7 +59,7 @@ class LlamaEmbedder:
     def embed(self, token_lists: Sequence[Sequence[int]]) -> np.ndarray:
         """Vectors of length 1, float32, shape (number of lists, dimensions), from one pass of the model.
 
-        At most MAX_TEXTS_PER_BATCH lists, none empty, together at most `batch_tokens` tokens. Raises InferenceError.
+        At most `batch_texts` lists, none empty, together at most `batch_tokens` tokens. Raises InferenceError.
         """
         memory = llama_cpp.llama_get_memory(self._context)
         if memory:  # only decoder models have a KV cache; encoders keep nothing between passes
@@ -85,7 +86,7 @@ class LlamaEmbedder:
         params.pooling_type = llama_cpp.LLAMA_POOLING_TYPE_UNSPECIFIED  # as the GGUF says
         # An encoder takes a pass as one piece, so all three are the size of a pass.
         params.n_ctx = params.n_batch = params.n_ubatch = self.batch_tokens
-        params.n_seq_max = MAX_TEXTS_PER_BATCH
+        params.n_seq_max = self.batch_texts
         params.kv_unified = True  # a decoder's sequences share the room, or each would have 1/64 of it
         params.n_threads = params.n_threads_batch = threads
         context: llama_cpp.llama_context_p | None = llama_cpp.llama_init_from_model(self._model, params)

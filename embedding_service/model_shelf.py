@@ -7,7 +7,7 @@ from time import perf_counter
 
 import structlog
 
-from embedding_service.engine import MAX_TEXTS_PER_BATCH, LlamaEmbedder
+from embedding_service.engine import LlamaEmbedder
 from embedding_service.micro_batcher import MicroBatcher
 from embedding_service.settings import EmbeddingSettings
 from shared.catalogue import Catalogue, ModelEntry
@@ -27,7 +27,7 @@ class ServedModel:
         self.embedder = embedder
         self.batcher = MicroBatcher(
             embedder.embed,
-            max_texts=MAX_TEXTS_PER_BATCH,
+            max_texts=embedder.batch_texts,
             max_tokens=embedder.batch_tokens,
             max_waiting_texts=max_waiting_texts,
             name=f"embed {name}",

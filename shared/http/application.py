@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from shared.http.body_limit import BodyLimitMiddleware
 from shared.http.error_answers import install_errors
 from shared.http.operations import Readiness, operations_router
+from shared.http.request_count import RequestCountMiddleware
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[Any]]
 
@@ -17,8 +18,15 @@ def service_app(
     service_name: str, *, readiness: Readiness, lifespan: Lifespan | None = None, max_body_bytes: int = 8 * 2**20
 ) -> FastAPI:
     """An application with error answers, the body limit and the operations routes; the caller includes its routers."""
-    app = FastAPI(title=f"Drover {service_name}", lifespan=lifespan, redoc_url=None)
+    app = FastAPI(
+        title=f"Drover {service_name}",
+        lifespan=lifespan,
+        redoc_url=None,
+        # FastAPI would measure every request a second time, and wrap every chunk of a stream for it.
+        telemetry={"metrics": False, "logs": False},
+    )
     install_errors(app)
     app.add_middleware(BodyLimitMiddleware, max_body_bytes=max_body_bytes)
+    app.add_middleware(RequestCountMiddleware)
     app.include_router(operations_router(service_name, readiness))
     return app

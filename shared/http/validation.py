@@ -1,5 +1,7 @@
 """From FastAPI's list of validation errors to one readable sentence and the dotted path of the field."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
@@ -9,6 +11,26 @@ from shared.errors import BadRequestError
 _PLACES = ("body", "query", "path", "header", "cookie")
 
 
+@dataclass(frozen=True)
+class _Problem:
+    """One of Pydantic's errors: where it is in the body, and through which members of unions Pydantic got there."""
+
+    kind: str
+    reason: str
+    path: tuple[str | int, ...]
+    members: tuple[str | int, ...] = ()
+    union_path: tuple[str | int, ...] = ()
+
+    @property
+    def field(self) -> str:
+        return ".".join(map(str, self.path))
+
+    @property
+    def progress(self) -> tuple[int, list[int]]:
+        """How far Pydantic came, comparable."""
+        return len(self.path), [part for part in self.path if isinstance(part, int)]
+
+
 def bad_request(error: RequestValidationError) -> BadRequestError:
     """The 400 that describes the first invalid field. The values that were sent are never repeated."""
     details = error.errors()
@@ -16,50 +38,63 @@ def bad_request(error: RequestValidationError) -> BadRequestError:
     if first["type"] == "json_invalid":
         reason = first.get("ctx", {}).get("error", "it cannot be read")
         return BadRequestError(f"The body is not valid JSON: {reason} at character {first['loc'][-1]}.")
-    path, is_union = _field_path(first, error.body)
-    if not path:
+    problems = _most_likely([_problem(detail, error.body) for detail in details])
+    if not problems[0].path:
         return BadRequestError("The body must be a JSON object, sent with Content-Type: application/json.")
-    same_field = [d for d in details if _field_path(d, error.body)[0] == path] if is_union else [first]
-    return BadRequestError(_sentence(path, same_field), param=path)
+    return BadRequestError(_sentence(problems), param=problems[0].field)
 
 
-def _sentence(path: str, details: list[dict[str, Any]]) -> str:
-    kind = details[0]["type"]
+def _sentence(problems: Sequence[_Problem]) -> str:
+    field, kind = problems[0].field, problems[0].kind
     if kind == "missing":
-        return f"Missing required parameter: '{path}'."
+        return f"Missing required parameter: '{field}'."
     if kind == "extra_forbidden":
-        return f"Unknown parameter: '{path}'."
-    reasons = dict.fromkeys(str(d["msg"]).removeprefix("Value error, ").rstrip(".") for d in details)
-    return f"Invalid value for '{path}': {'; or '.join(_lower_first(reason) for reason in reasons)}."
+        return f"Unknown parameter: '{field}'."
+    reasons = dict.fromkeys(problem.reason for problem in problems)
+    return f"Invalid value for '{field}': {'; or '.join(reasons)}."
 
 
-def _lower_first(text: str) -> str:
-    return text[:1].lower() + text[1:]
+def _most_likely(problems: Sequence[_Problem]) -> list[_Problem]:
+    """The first problem; if it lies in a union, the first of each member that fitted best.
+
+    Best fits the member with the fewest problems; of those, the one that got furthest is what the caller meant.
+    """
+    first = problems[0]
+    if not first.members:
+        return [first]
+    of_members: dict[tuple[str | int, ...], list[_Problem]] = {}
+    for problem in problems:
+        if problem.members and problem.union_path == first.union_path:
+            of_members.setdefault(problem.members, []).append(problem)
+    fewest = min(map(len, of_members.values()))
+    candidates = [found[0] for found in of_members.values() if len(found) == fewest]
+    best = max(candidates, key=lambda problem: problem.progress)
+    same_field = [problem for problem in candidates if problem.path == best.path]
+    # Where one member had the right type and another reason, that the others want another type tells nothing.
+    return [problem for problem in same_field if not problem.kind.endswith("_type")] or same_field
 
 
-def _field_path(detail: dict[str, Any], body: Any) -> tuple[str, bool]:
-    """The dotted path of the field, and whether Pydantic's location also named a member of a union.
+def _problem(detail: dict[str, Any], body: Any) -> _Problem:
+    """Union members ("str", "list[int]") stand in the location like fields.
 
-    Union members ("str", "list[int]") stand in the location like fields; what is not in the body is one of them,
-    unless it is the missing field itself.
+    What is not in the body is one of them, unless it is the missing field itself.
     """
     location = list(detail["loc"])
-    if location and location[0] in _PLACES:
-        place = location.pop(0)
-        if place != "body":
-            return ".".join(map(str, location)), False
-    kept: list[str] = []
+    place = location.pop(0) if location and location[0] in _PLACES else "body"
+    path: list[str | int] = []
+    members: list[str | int] = []
+    union_path: tuple[str | int, ...] = ()
     here = body
-    is_union = False
     for index, part in enumerate(location):
-        is_last = index == len(location) - 1
-        if _is_inside(part, here):
-            here = here[part]
-        elif not (is_last and detail["type"] == "missing"):
-            is_union = True
-            continue
-        kept.append(str(part))
-    return ".".join(kept), is_union
+        is_missing_field = detail["type"] == "missing" and index == len(location) - 1
+        if place != "body" or is_missing_field or _is_inside(part, here):
+            path.append(part)
+            here = here[part] if _is_inside(part, here) else None
+        else:
+            union_path = union_path if members else tuple(path)
+            members.append(part)
+    reason = str(detail["msg"]).removeprefix("Value error, ").rstrip(".")
+    return _Problem(detail["type"], reason[:1].lower() + reason[1:], tuple(path), tuple(members), union_path)
 
 
 def _is_inside(part: str | int, value: Any) -> bool:
