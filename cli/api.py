@@ -29,19 +29,18 @@ class Reply:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     seconds_to_first_text: float = 0.0
-    seconds: float = 0.0
+    seconds_to_last_text: float = 0.0
     is_over: bool = False
     _begun: float = field(default_factory=time.monotonic, repr=False)
 
     @property
     def tokens_per_second(self) -> float:
-        """Of the time after the first text; 0 when there is too little to tell."""
-        decoding_s = self.seconds - self.seconds_to_first_text
+        """Between the first and the last text; 0 when there is too little to tell."""
+        decoding_s = self.seconds_to_last_text - self.seconds_to_first_text
         return (self.completion_tokens - 1) / decoding_s if self.completion_tokens > 1 and decoding_s > 0 else 0.0
 
     def read(self, event: ServerSentEvent) -> str:
         """Take one event in; answers its text. Raises ApiError for an error event."""
-        self.seconds = time.monotonic() - self._begun
         self.last_event_id = event.id or self.last_event_id
         if event.data == "[DONE]":
             self.is_over = True
@@ -56,8 +55,9 @@ class Reply:
         for choice in content.get("choices", []):
             text += choice["delta"].get("content") or ""
             self.finish_reason = choice["finish_reason"] or self.finish_reason
-        if text and not self.seconds_to_first_text:
-            self.seconds_to_first_text = self.seconds
+        if text:
+            self.seconds_to_last_text = time.monotonic() - self._begun
+            self.seconds_to_first_text = self.seconds_to_first_text or self.seconds_to_last_text
         return text
 
 

@@ -96,8 +96,8 @@ def run_quietly(command):
 
 def last_words(lines):
     """The end of pip's log."""
-    words = [line.strip()[:100] for line in LOG.read_text(errors="replace").splitlines() if line.strip()]
-    return "\n".join(words[-lines:])
+    words = [line.strip()[:100] for line in LOG.read_text(errors="replace").splitlines()]
+    return "\n".join([line for line in words if line and not line.startswith("WARNING")][-lines:])
 
 
 def say(line):

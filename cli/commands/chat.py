@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from prompt_toolkit import PromptSession
-from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 
 from cli.api import Api, ApiError, Reply
 from cli.options import DEFAULT_STATE_DIR, StateDirOption
@@ -87,6 +85,9 @@ class _Conversation:
 
 def _typed(state_dir: Path) -> Iterator[str]:
     """What the person types, until /quit or Ctrl-D."""
+    from prompt_toolkit import PromptSession  # half a second to load, and only a terminal needs it
+    from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+
     history: History = FileHistory(str(state_dir / "chat_history")) if state_dir.is_dir() else InMemoryHistory()
     prompt: PromptSession[str] = PromptSession(history=history)
     while True:

@@ -2,14 +2,14 @@
 
 from urllib.parse import urlsplit
 
-import psycopg
-
 from cli.stack.errors import StackError
 from cli.stack.valkey import answers_ping
 
 
 def postgres_problem(url: str) -> str | None:
     """None when a Postgres answers there and lets us in, else what is wrong, in one line."""
+    import psycopg  # slow to load, and most commands do not need it
+
     try:
         psycopg.connect(plain_url(url), connect_timeout=3).close()
     except psycopg.Error as error:

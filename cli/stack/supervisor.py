@@ -10,7 +10,7 @@ from cli.stack.process import Child, ProcessSpec
 from cli.stack.restarts import Restarts
 
 _POLL_S = 0.05
-_STOP_ORDER = ("worker", "gateway", "embedding_service", "session_service", "redis", "postgres")
+_STOP_ORDER = ({"worker"}, {"gateway", "embedding_service"}, {"session_service"}, {"redis", "postgres"})
 
 
 @dataclass
@@ -71,8 +71,8 @@ class Supervisor:
 
     def stop(self, is_hurried: Callable[[], bool] = lambda: False) -> None:
         """Stop every process, workers first; those that outstay their time, or all once `is_hurried()`, are killed."""
-        for role in _STOP_ORDER:
-            group = [one.child for one in self._supervised if one.spec.role == role]
+        for roles in _STOP_ORDER:
+            group = [one.child for one in self._supervised if one.spec.role in roles]
             for child in group:
                 child.ask_to_stop()
             end = time.monotonic() + max((child.spec.stop_timeout_s for child in group), default=0)

@@ -4,8 +4,6 @@ import os
 import signal
 from pathlib import Path
 
-import redis
-
 from cli.stack.errors import StackError
 from cli.stack.files import replace_private
 from cli.stack.ports import LOOPBACK
@@ -56,6 +54,8 @@ class EmbeddedRedis:
 
 def answers_ping(url: str) -> bool:
     """Whether a Redis answers there within 2 s."""
+    import redis  # half a second to load, and most commands do not need it
+
     try:
         with redis.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2, retry=None) as client:
             return bool(client.ping())
