@@ -7,6 +7,7 @@ from collections import deque
 import structlog
 
 from shared.errors import InferenceError, ModelUnavailableError
+from shared.telemetry import instruments
 from worker.batch_plan import plan
 from worker.engine.base import DecodeError, Engine, KvFullError, Piece
 from worker.sequence import Ending, Sequence
@@ -154,6 +155,7 @@ class Batcher:
             _log.exception("decode_failed", sequences=len(batch))
             self._fail([sequence for sequence, _ in batch])
             return False
+        instruments.BATCH_SIZE.record(len(batch))
         for sequence, piece in batch:
             sequence.position += len(piece.tokens)
         return True

@@ -11,6 +11,7 @@ import structlog
 
 from shared.catalogue import Catalogue, ModelEntry
 from shared.errors import DroverError, InsufficientMemoryError, ModelLoadError, ModelUnavailableError
+from shared.telemetry import instruments
 from worker.engine.base import EngineFactory
 from worker.load_failures import LoadFailures
 from worker.loaded_model import LoadedModel
@@ -135,7 +136,9 @@ class ModelCache:
             if was_closed:
                 model.close()
                 shelf.error = ModelUnavailableError()
-            _log.info("model_loaded", model=entry.name, seconds=round(time.monotonic() - started, 3))
+            seconds = time.monotonic() - started
+            instruments.MODEL_LOAD.record(seconds)
+            _log.info("model_loaded", model=entry.name, seconds=round(seconds, 3))
         finally:
             shelf.loaded.set()
 
@@ -176,6 +179,7 @@ class ModelCache:
             victim.model.close()
             with self._lock:
                 self._closing_bytes -= victim.needed_bytes
+            instruments.MODEL_EVICTIONS.add(1)
             _log.info("model_evicted", model=name, needed_by=entry.name)
 
     def _victims(self, missing_bytes: int) -> list[str]:

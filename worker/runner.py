@@ -41,20 +41,18 @@ class Runner:
     def run(self, job_id: str) -> None:
         """Run the job, if it is there to be claimed, and return when this worker is done with it. Raises nothing."""
         try:
-            claimed = self._ledger.claim(
-                job_id, worker_id=self._worker_id, claim_id=uuid4().hex, lease_ms=self._lease_ms
-            )
-        except Exception as error:  # the job stays queued, the reaper gives it a new hint
+            claimed = self._claim(job_id)
+            logged = self._logged(claimed) if claimed else []
+        except Exception as error:  # the ledger is away: the reaper gives the job a new hint
             log.warning("claim_failed", job_id=job_id, error=repr(error))
             return
-        if isinstance(claimed, ClaimRefused):
-            log.debug("claim_refused", job_id=job_id, reason=claimed.reason)
+        if claimed is None:
             return
         job = RunningJob(claimed.job, epoch=claimed.epoch, seq=claimed.seq, notify=self._publisher.notify)
         with self._jobs.hold(job):
             log.info("job_claimed", job_id=job_id, model=claimed.job.model, epoch=job.epoch, seq=job.seq)
             try:
-                self._generate(job, claimed)
+                self._generate(job, logged)
             except DroverError as error:
                 log.warning("job_failed", job_id=job_id, error=error.message, code=error.code)
                 job.fail(error)
@@ -63,15 +61,23 @@ class Runner:
                 job.fail(InferenceError())
             job.wait()
 
-    def _generate(self, job: RunningJob, claimed: Claimed) -> None:
-        """Submit the job and wait. Raises what the model's load raises, WorkerLostError, redis' RedisError."""
-        if job.seq and claimed.job.model_digest != self._catalogue.get(claimed.job.model).sha256:
+    def _claim(self, job_id: str) -> Claimed | None:
+        answer = self._ledger.claim(job_id, worker_id=self._worker_id, claim_id=uuid4().hex, lease_ms=self._lease_ms)
+        if isinstance(answer, ClaimRefused):  # another worker has it, or it is over: that is the de-duplication
+            log.debug("claim_refused", job_id=job_id, reason=answer.reason)
+            return None
+        return answer
+
+    def _generate(self, job: RunningJob, logged: list[TokensEvent]) -> None:
+        """Submit the job and wait. Raises WorkerLostError, or what ModelCache.use raises."""
+        model = job.job.model
+        if job.seq and job.job.model_digest != self._catalogue.get(model).sha256:
             raise WorkerLostError("The model's file has changed since the reply began; send the request again.")
-        with self._cache.use(claimed.job.model) as loaded:
+        with self._cache.use(model) as loaded:
             request = SequenceRequest(
-                job=claimed.job,
-                epoch=claimed.epoch,
-                logged=self._logged(claimed),
+                job=job.job,
+                epoch=job.epoch,
+                logged=logged,
                 deadline=None,  # Redis' clock decides: a renewal answers "expired"
                 emit=job.emit,
             )

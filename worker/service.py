@@ -67,7 +67,7 @@ class Service:
         self._drain = Drain(
             ledger, broker, jobs, self._publisher, self._consumer, self._presence, grace_s=settings.drain_grace_s
         )
-        instruments.observe("drover_models_loaded", lambda: [(len(self._cache.held_models()), {})])
+        self._observe()
 
     def run(self) -> int:
         """Work until `stopping` is set, then drain; the exit status."""
@@ -102,6 +102,14 @@ class Service:
                 log.info("model_preloaded", model=name)
         except DroverError as error:
             raise ConfigurationError(f"The model {name} of WORKER_PRELOAD cannot be loaded: {error.message}") from error
+
+    def _observe(self) -> None:
+        cache = self._cache
+        instruments.observe("drover_models_loaded", lambda: [(len(cache.held_models()), {})])
+        instruments.observe(
+            "drover_kv_cache_usage_ratio",
+            lambda: [(loaded.kv_usage_ratio, {"model": loaded.entry.name}) for loaded in cache.loaded()],
+        )
 
     def _open_operations(self) -> Operations | None:
         if not self._settings.metrics_port:
