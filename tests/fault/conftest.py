@@ -1,4 +1,4 @@
-"""One stack with the simulated engine for all fault tests: its text is determined by the prompt, its pace by settings."""
+"""One stack with the simulated engine for all fault tests: its text depends on the prompt alone."""
 
 from collections.abc import Iterator
 
