@@ -84,7 +84,7 @@ local function finalise(job, final)
   redis.call('HSET', key, 'state', final.state, 'epoch', job.epoch, 'finish_reason', final.reason,
     'prompt_tokens', final.prompt, 'completion_tokens', final.completion, 'cached_tokens', final.cached,
     'used', final.prompt + final.completion, 'finished_ms', now)
-  redis.call('HDEL', key, 'payload', 'claim_id')
+  redis.call('HDEL', key, 'payload')
   redis.call('PEXPIRE', 'tok:' .. job.id, LOG_TTL_MS)
   redis.call('PEXPIRE', key, job.is_idempotent == '1' and IDEMPOTENCY_MS or LOG_TTL_MS + TOMBSTONE_MS)
 end
@@ -103,7 +103,6 @@ end
 -- Back to the queue, at its old place and with its tokens, for whoever claims it next.
 local function requeue(job, now)
   redis.call('HSET', 'job:' .. job.id, 'state', 'queued', 'epoch', job.epoch + 1, 'hint_wait_ms', HINT_WAIT_MS)
-  redis.call('HDEL', 'job:' .. job.id, 'claim_id')
   redis.call('ZREM', 'jobs:leases', job.id)
   redis.call('ZADD', 'jobs:queued:' .. job.queue, job.accepted_ms, job.id)
   redis.call('ZADD', 'jobs:hints', math.min(now + HINT_WAIT_MS, job.deadline_ms), job.id)

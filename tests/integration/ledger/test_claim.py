@@ -26,6 +26,16 @@ async def test_the_same_claim_sent_again_is_answered_again(bench: Bench, ledger:
     assert client.hmget(f"job:{job.id}", ["epoch", "deliveries", "claims"]) == [b"1", b"1", b"1"]
 
 
+async def test_the_same_claim_sent_again_holds_the_lease(bench: Bench, ledger: Ledger) -> None:
+    job = await bench.accept()
+    ledger.claim(job.id, worker_id="w1", claim_id="c1", lease_ms=60_000)
+    bench.end_lease(job.id)
+
+    ledger.claim(job.id, worker_id="w1", claim_id="c1", lease_ms=60_000)
+
+    assert ledger.reap(worker_id="w2", lock_ms=1000).requeued == []
+
+
 async def test_a_job_is_claimed_by_one_worker_only(bench: Bench, ledger: Ledger) -> None:
     job, _ = await bench.run()
 

@@ -77,6 +77,24 @@ async def test_three_deliveries_without_progress_are_the_last(
     assert bench.indexes(job.id) == set()
 
 
+async def test_progress_clears_the_count_of_deliveries(bench: Bench, ledger: Ledger) -> None:
+    job = await bench.accept()
+    bench.claim(job.id)
+    bench.end_lease(job.id)
+    reap(ledger)
+    ledger.append([tokens(job.id, 1, bench.claim(job.id).epoch)])
+    bench.end_lease(job.id)
+    reap(ledger)
+
+    rounds = []
+    for _ in range(3):
+        bench.claim(job.id)
+        bench.end_lease(job.id)
+        rounds.append(reap(ledger).dead)
+
+    assert rounds == [[], [], [job.id]]
+
+
 async def test_progress_clears_the_count_up_to_ten_claims(bench: Bench, ledger: Ledger) -> None:
     job = await bench.accept()
     for seq in range(1, 10):
@@ -150,14 +168,18 @@ async def test_a_round_is_bounded(bench: Bench, ledger: Ledger) -> None:
     assert [len(reap(ledger).requeued) for _ in range(3)] == [64, 6, 0]
 
 
-async def test_strangers_in_the_indexes_are_swept_out(ledger: Ledger, client: redis.Redis) -> None:
+async def test_strangers_in_the_indexes_are_swept_out(bench: Bench, ledger: Ledger, client: redis.Redis) -> None:
+    queued = await bench.accept()
+    bench.end_lease(queued.id)
     client.zadd("jobs:leases", {"nobody": 1})
     client.zadd("jobs:hints", {"nobody": 1})
 
     reaped = reap(ledger)
 
     assert (reaped.requeued, reaped.unhinted) == ([], [])
-    assert client.exists("jobs:leases", "jobs:hints") == 0
+    assert client.exists("jobs:leases") == 0
+    assert client.zrange("jobs:hints", 0, -1) == [queued.id.encode()]
+    assert bench.claim(queued.id).epoch == 1
 
 
 async def test_after_a_restart_of_redis_leases_get_time_to_be_renewed(

@@ -21,6 +21,15 @@ async def test_a_released_job_is_back_at_its_old_place_with_its_tokens(
     assert (claimed.seq, claimed.epoch) == (2, epoch + 2)
 
 
+async def test_a_job_released_past_its_deadline_is_looked_at_at_once(bench: Bench, ledger: Ledger) -> None:
+    job, epoch = await bench.run()
+    bench.end_deadline(job.id)
+
+    ledger.release(job.id, epoch)
+
+    assert ledger.reap(worker_id="w2", lock_ms=1000).expired == [job.id]
+
+
 async def test_a_re_sent_release_is_ok_even_when_another_worker_has_the_job(bench: Bench, ledger: Ledger) -> None:
     job, epoch = await bench.run()
 
