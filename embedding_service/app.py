@@ -10,7 +10,7 @@ from embedding_service.model_shelf import ModelShelf
 from embedding_service.routes import embeddings_router
 from embedding_service.settings import EmbeddingSettings
 from shared.catalogue import Catalogue
-from shared.http import service_app
+from shared.http import RequestCountMiddleware, service_app
 
 
 def create_app(settings: EmbeddingSettings, catalogue: Catalogue) -> FastAPI:
@@ -30,5 +30,6 @@ def create_app(settings: EmbeddingSettings, catalogue: Catalogue) -> FastAPI:
         return shelf.checks()
 
     app = service_app("embedding", readiness=readiness, lifespan=lifespan, max_body_bytes=settings.max_body_bytes)
+    app.add_middleware(RequestCountMiddleware)
     app.include_router(embeddings_router(shelf, settings.internal_token))
     return app

@@ -5,10 +5,12 @@ from shared.http.body_limit import BodyLimitMiddleware
 from shared.http.error_answers import error_response, install_errors
 from shared.http.internal_token import require_internal_token
 from shared.http.operations import operations_router
+from shared.http.request_count import RequestCountMiddleware
 from shared.http.serving import serve
 
 __all__ = [
     "BodyLimitMiddleware",
+    "RequestCountMiddleware",
     "error_response",
     "install_errors",
     "operations_router",

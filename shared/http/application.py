@@ -9,7 +9,6 @@ from fastapi import FastAPI
 from shared.http.body_limit import BodyLimitMiddleware
 from shared.http.error_answers import install_errors
 from shared.http.operations import Readiness, operations_router
-from shared.http.request_count import RequestCountMiddleware
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[Any]]
 
@@ -27,6 +26,5 @@ def service_app(
     )
     install_errors(app)
     app.add_middleware(BodyLimitMiddleware, max_body_bytes=max_body_bytes)
-    app.add_middleware(RequestCountMiddleware)
     app.include_router(operations_router(service_name, readiness))
     return app

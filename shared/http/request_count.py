@@ -10,7 +10,7 @@ _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"
 class RequestCountMiddleware:
     """Adds to drover_requests_total when an answer begins, so that open streams are counted too.
 
-    The route is its template (`/v1/jobs/{id}`), "" where none matched: the caller's own path would be no fit label.
+    The route is its template (`/v1/jobs/{id}`), "unmatched" where there is none: the caller's own path would be no fit label.
     """
 
     def __init__(self, app: ASGIApp):
@@ -31,4 +31,4 @@ class RequestCountMiddleware:
 
 def _labels(scope: Scope, status: int) -> dict[str, str]:
     method = scope["method"] if scope["method"] in _METHODS else "other"
-    return {"route": getattr(scope.get("route"), "path", ""), "method": method, "status": str(status)}
+    return {"route": getattr(scope.get("route"), "path", "unmatched"), "method": method, "status": str(status)}
