@@ -17,7 +17,8 @@ from shared.events import decode
 from shared.ledger import channel_of
 
 PING_INTERVAL_S = 5.0
-RECONNECT_DELAY_S = 0.1
+FIRST_RECONNECT_DELAY_S = 0.05
+MAX_RECONNECT_DELAY_S = 1.0
 
 log = structlog.get_logger()
 
@@ -41,6 +42,7 @@ class Channel:
         self._subscriptions: dict[str, set[Subscription]] = {}
         self._commands: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
         self._heard_at = 0.0
+        self._has_subscribed = False
 
     @contextmanager
     def subscription(self, job_id: str) -> Iterator[Subscription]:
@@ -60,7 +62,9 @@ class Channel:
 
     async def run(self) -> None:
         """Own the connection until cancelled."""
+        delay_s = FIRST_RECONNECT_DELAY_S
         while True:
+            self._has_subscribed = False
             connection: Connection = self._pool.make_connection()  # type: ignore[no-untyped-call]
             try:
                 await self._serve(connection)
@@ -69,7 +73,8 @@ class Channel:
             finally:
                 with suppress(RedisError, OSError):
                     await connection.disconnect(nowait=True)
-            await asyncio.sleep(RECONNECT_DELAY_S)
+            delay_s = FIRST_RECONNECT_DELAY_S if self._has_subscribed else min(2 * delay_s, MAX_RECONNECT_DELAY_S)
+            await asyncio.sleep(delay_s)
 
     async def _serve(self, connection: Connection) -> None:
         await connection.connect()  # type: ignore[no-untyped-call]
@@ -105,6 +110,7 @@ class Channel:
             if kind == b"message":
                 self._deliver(name, reply[2])
             elif kind == b"subscribe":
+                self._has_subscribed = True
                 for subscription in self._subscriptions.get(name, ()):
                     subscription.mark_dirty()
 

@@ -18,8 +18,21 @@ from gateway.prompt import Asked, Prompt, Prompts
 from gateway.running import Running, Runs
 from gateway.sse import error_frame
 from shared.bodies.keys import Identity
-from shared.errors import DroverError, JobExpiredError, JobNotFoundError, error_from_body
+from shared.errors import (
+    DroverError,
+    JobExpiredError,
+    JobNotFoundError,
+    QueueFullError,
+    SessionBusyError,
+    UnavailableError,
+    error_from_body,
+)
 from shared.ledger import Accepted
+
+EARLIER_ACCEPT_WAIT_S = 2.0
+"""The request that began a turn has its job accepted within this, or it never will."""
+
+EARLIER_ACCEPT_POLL_S = 0.05
 
 log = structlog.get_logger()
 
@@ -89,8 +102,12 @@ class Completions:
         collecting = asyncio.create_task(self._collect(running))
         try:
             return await caller.wait_for(collecting)
-        except (CallerGoneError, DroverError):
+        except CallerGoneError:
             self.give_up(running)
+            raise
+        except DroverError as error:
+            self.give_up(running)
+            error.headers |= running.headers()
             raise
         finally:
             collecting.cancel()
@@ -104,29 +121,33 @@ class Completions:
     async def _start(self, asked: Asked) -> Running:
         require_writer(asked.identity)
         prompt = await self._prompts.prepare(asked)
-        if prompt.is_replay and (earlier := await self._earlier(asked, prompt)):
-            return earlier
+        if prompt.is_replay:
+            return await self._earlier(asked, prompt)
         try:
             job = await self._prompts.job(asked, prompt)
             accepted = await self._jobs.accept(job, asked.identity.limits, asked.idempotency)
-        except DroverError:
-            if not prompt.is_replay:  # else it is somebody else's turn too
-                self._background.spawn(self._withdraw(asked, prompt), "withdraw")
+        except DroverError as error:
+            await self._withdraw(asked, prompt, error)
             raise
         if accepted.job_id != job.id:
             return await self._attach(accepted, asked)
         self._hints.send(job.id, job.model)
         return self._runs.new(asked, prompt, accepted)
 
-    async def _earlier(self, asked: Asked, prompt: Prompt) -> Running | None:
-        """The job of a turn that was begun before; None if the gateway that began it died before the accept."""
-        try:
-            status = await self._jobs.status(prompt.job_id, asked.identity.tenant_id)
-        except JobNotFoundError:
-            if prompt.is_open:
-                return None
-            raise JobExpiredError() from None
-        return self._runs.attached(status, asked.identity, has_usage=asked.body.wants_usage)
+    async def _earlier(self, asked: Asked, prompt: Prompt) -> Running:
+        """The job of a turn that was begun before. Raises SessionBusyError if it does not come to the ledger soon."""
+        give_up_at = asyncio.get_running_loop().time() + EARLIER_ACCEPT_WAIT_S
+        while True:
+            try:
+                status = await self._jobs.status(prompt.job_id, asked.identity.tenant_id)
+            except JobNotFoundError:
+                if not prompt.is_open:
+                    raise JobExpiredError() from None
+                if asyncio.get_running_loop().time() > give_up_at:
+                    raise SessionBusyError() from None  # its gateway died; the session service will free the turn
+                await asyncio.sleep(EARLIER_ACCEPT_POLL_S)
+            else:
+                return self._runs.attached(status, asked.identity, has_usage=asked.body.wants_usage)
 
     async def _attach(self, accepted: Accepted, asked: Asked) -> Running:
         status = await self._jobs.status(accepted.job_id, asked.identity.tenant_id)
@@ -153,13 +174,15 @@ class Completions:
             return  # nothing was accepted
         self.give_up(running)
 
-    async def _withdraw(self, asked: Asked, prompt: Prompt) -> None:
-        """Nothing was accepted, as far as we know: after a time-out the ledger may have the job all the same."""
-        await self._prompts.abort(asked, prompt)
+    async def _withdraw(self, asked: Asked, prompt: Prompt, error: DroverError) -> None:
+        """Nothing was accepted: the turn must be free before the caller hears so and comes again."""
+        if isinstance(error, UnavailableError) and not isinstance(error, QueueFullError):
+            # After a time-out the ledger may have the job all the same.
+            self._background.spawn(self._jobs.cancel(prompt.job_id, asked.identity.tenant_id), "withdraw")
         try:
-            await self._jobs.cancel(prompt.job_id, asked.identity.tenant_id)
-        except JobNotFoundError:
-            return
+            await self._prompts.abort(prompt)
+        except DroverError as failure:
+            log.warning("turn_not_aborted", job_id=prompt.job_id, error=failure.message)  # its sweeper will find it
 
 
 def _ending(writer: ChunkWriter, ended: Ended, running: Running) -> bytes:

@@ -13,6 +13,10 @@ def main() -> None:
     """Serve until SIGTERM. A configuration that cannot be used ends it with one sentence and status 1."""
     try:
         settings = GatewaySettings.load()
+        if not settings.internal_token.get_secret_value():
+            raise ConfigurationError(
+                "DROVER_INTERNAL_TOKEN is missing: set it to a random secret, the same for every service."
+            )
         configure_logging("gateway", settings.log_level)
         configure_metrics("gateway")
         app = build_app(settings)

@@ -122,10 +122,10 @@ class Prompts:
             traceparent=asked.traceparent,
         )
 
-    async def abort(self, asked: Asked, prompt: Prompt) -> None:
+    async def abort(self, prompt: Prompt) -> None:
         """Undo the turn of a prompt whose job was not accepted; nothing without a turn."""
         if prompt.is_turn:
-            await self._sessions.abort_turn(prompt.job_id, asked.identity.tenant_id)
+            await self._sessions.abort_turn(prompt.job_id)
 
     async def _bound(self, entry: ModelEntry, prompt: Prompt) -> int:
         """An upper bound of the prompt's tokens: counted by the session service only where bytes leave a doubt."""

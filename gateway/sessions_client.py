@@ -8,7 +8,7 @@ from shared.bodies.keys import Identity, VerifyKeyBody
 from shared.bodies.messages import Message
 from shared.bodies.turns import BeginTurnBody, BegunTurnBody, CountTokensBody, TokenCountBody
 
-VERIFY_TIMEOUT_S = 1.0
+VERIFY_TIMEOUT_S = 3.0
 READY_TIMEOUT_S = 1.0
 TENANT_HEADER = "X-Drover-Tenant"
 
@@ -30,9 +30,9 @@ class SessionsClient:
         answer = await self._upstream.call("POST", "/internal/turns", body=body)
         return BegunTurnBody.model_validate_json(answer.content)
 
-    async def abort_turn(self, turn_id: str, tenant_id: str) -> None:
+    async def abort_turn(self, turn_id: str) -> None:
         """Undo a turn that was begun and whose job was not accepted."""
-        await self._upstream.call("POST", f"/internal/turns/{turn_id}/abort", headers={TENANT_HEADER: tenant_id})
+        await self._upstream.call("POST", f"/internal/turns/{turn_id}/abort")
 
     async def count_prompt_tokens(self, model: str, messages: list[Message]) -> int:
         """Tokens of the whole prompt, template included, as the worker will see them."""

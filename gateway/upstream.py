@@ -1,13 +1,14 @@
 """HTTP calls to another service of Drover: kept-alive connections, time limits, errors of the tree."""
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 import httpx
 import orjson
 from pydantic import BaseModel, SecretStr
 
-from shared.errors import AuthenticationError, DroverError, PermissionDeniedError, UnavailableError, error_from_body
+from shared.errors import DroverError, PermissionDeniedError, UnavailableError, error_from_body
 from shared.errors import UpstreamError as UpstreamFailure
 
 CONNECT_TIMEOUT_S = 0.8
@@ -75,13 +76,14 @@ class Upstream:
 
     def _described(self, response: httpx.Response) -> DroverError:
         try:
-            described: Any = orjson.loads(response.content)
+            body: Any = orjson.loads(response.content)
         except orjson.JSONDecodeError:
-            described = {}
-        error = error_from_body(
-            described if isinstance(described, dict) else {}, retry_after_s=_retry_after_s(response)
-        )
-        if isinstance(error, AuthenticationError | PermissionDeniedError) and error.code != AuthenticationError.code:
+            body = None
+        described = body if isinstance(body, dict) else {}
+        if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE and "error" not in described:
+            return UnavailableError(f"The {self._name} is not ready; try again shortly.")
+        error = error_from_body(described, retry_after_s=_retry_after_s(response))
+        if isinstance(error, PermissionDeniedError):  # only the internal token is refused so
             return UpstreamFailure(f"The {self._name} does not accept the gateway's internal token.")
         return error
 

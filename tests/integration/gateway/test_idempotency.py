@@ -1,0 +1,78 @@
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.fakes.scripted_worker import ScriptedWorker
+from tests.integration.gateway.conftest import Sessions
+from tests.integration.gateway.sse_reader import frames, text_of
+
+URL = "/v1/chat/completions"
+HELLO: dict[str, Any] = {"model": "drover-tiny", "messages": [{"role": "user", "content": "Hello"}]}
+KEY = {"Idempotency-Key": "the-same"}
+
+
+def test_the_same_key_and_body_gets_the_same_job_again_from_its_start(
+    http: httpx.Client, worker: ScriptedWorker
+) -> None:
+    body = {**HELLO, "stream": True}
+
+    with http.stream("POST", URL, json=body, headers=KEY) as response:
+        first = list(frames(response))
+    with http.stream("POST", URL, json=body, headers=KEY) as response:
+        again = list(frames(response))
+
+    assert first == again
+    assert len(worker.jobs) == 1
+
+
+def test_many_at_once_with_the_same_key_are_one_job(http: httpx.Client, worker: ScriptedWorker) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: http.post(URL, json=HELLO, headers=KEY), range(8)))
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.headers["x-job-id"] for answer in answers}) == 1
+    assert len(worker.jobs) == 1
+
+
+def test_many_at_once_with_the_same_key_are_one_turn(http: httpx.Client, worker: ScriptedWorker) -> None:
+    session_id = http.post("/v1/sessions", json={}).json()["id"]
+    body = {**HELLO, "session_id": session_id}
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: http.post(URL, json=body, headers=KEY), range(8)))
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert len(worker.jobs) == 1
+    assert len(http.get(f"/v1/sessions/{session_id}/messages").json()["data"]) == 2
+
+
+def test_the_same_key_with_another_body_is_a_422(http: httpx.Client, worker: ScriptedWorker) -> None:
+    http.post(URL, json=HELLO, headers=KEY).raise_for_status()
+
+    answer = http.post(URL, json={**HELLO, "temperature": 0.5}, headers=KEY)
+
+    assert answer.status_code == 422
+    assert answer.json()["error"]["code"] == "idempotency_mismatch"
+
+
+def test_a_key_is_one_tenants_own(http: httpx.Client, gateway: str, sessions: Sessions, worker: ScriptedWorker) -> None:
+    stranger = {"Authorization": f"Bearer {sessions.key(tenant='stranger')}"}
+    mine = http.post(URL, json=HELLO, headers=KEY)
+
+    theirs = httpx.post(gateway + URL, json=HELLO, headers={**KEY, **stranger})
+
+    assert mine.headers["x-job-id"] != theirs.headers["x-job-id"]
+
+
+@pytest.mark.parametrize("key", ["", "k" * 256])
+def test_a_key_of_the_wrong_length_is_a_400(http: httpx.Client, key: str) -> None:
+    assert http.post(URL, json=HELLO, headers={"Idempotency-Key": key}).status_code == 400
+
+
+def test_text_is_read_from_a_replayed_stream(http: httpx.Client, worker: ScriptedWorker) -> None:
+    http.post(URL, json={**HELLO, "stream": True}, headers=KEY).raise_for_status()
+
+    with http.stream("POST", URL, json={**HELLO, "stream": True}, headers=KEY) as response:
+        assert text_of(list(frames(response))) == "Hello wörld!"

@@ -1,0 +1,140 @@
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.fakes.scripted_worker import ScriptedWorker
+from tests.integration.gateway.conftest import Sessions
+from tests.integration.gateway.sse_reader import frames, text_of
+
+URL = "/v1/chat/completions"
+
+
+@pytest.fixture
+def session_id(http: httpx.Client) -> str:
+    made: str = http.post("/v1/sessions", json={"title": "A talk"}).raise_for_status().json()["id"]
+    return made
+
+
+def asked(session_id: str, **fields: Any) -> dict[str, Any]:
+    return {
+        "model": "drover-tiny",
+        "messages": [{"role": "user", "content": "Hello"}],
+        "session_id": session_id,
+        **fields,
+    }
+
+
+def messages(http: httpx.Client, session_id: str) -> list[tuple[str, str]]:
+    listed = http.get(f"/v1/sessions/{session_id}/messages").raise_for_status().json()["data"]
+    return [(message["role"], message["content"]) for message in listed]
+
+
+def test_the_last_chunk_comes_after_the_message_is_stored(
+    http: httpx.Client, worker: ScriptedWorker, session_id: str
+) -> None:
+    with http.stream("POST", URL, json=asked(session_id, stream=True)) as response:
+        read = list(frames(response))
+
+    assert text_of(read) == "Hello wörld!"
+    assert "drover" not in read[-2].data
+    assert response.headers["x-session-id"] == session_id
+    assert messages(http, session_id) == [("user", "Hello"), ("assistant", "Hello wörld!")]
+
+
+def test_the_next_turn_is_sent_with_the_history(http: httpx.Client, worker: ScriptedWorker, session_id: str) -> None:
+    http.post(URL, json=asked(session_id)).raise_for_status()
+
+    second = http.post(URL, json=asked(session_id)).raise_for_status()
+
+    roles = [message.role for message in worker.jobs[second.headers["x-job-id"]].messages]
+    assert roles == ["user", "assistant", "user"]
+
+
+def test_a_second_turn_during_the_first_is_a_409(http: httpx.Client, worker: ScriptedWorker, session_id: str) -> None:
+    worker.gate.clear()
+    with http.stream("POST", URL, json=asked(session_id, stream=True)) as first:
+        assert first.status_code == 200
+        second = http.post(URL, json=asked(session_id))
+
+    assert second.status_code == 409
+    assert second.json()["error"]["code"] == "turn_in_progress"
+
+
+def test_a_refused_accept_leaves_no_turn_behind(gateway: str, sessions: Sessions, worker: ScriptedWorker) -> None:
+    key = sessions.key(tenant="refused", concurrent_jobs=1)
+    worker.gate.clear()
+    headers = {"Authorization": f"Bearer {key}"}
+    with httpx.Client(base_url=gateway, headers=headers, timeout=20) as http:
+        first = http.post("/v1/sessions", json={}).json()["id"]
+        second = http.post("/v1/sessions", json={}).json()["id"]
+        with http.stream("POST", URL, json=asked(first, stream=True)) as holding:
+            assert holding.status_code == 200
+            refused = http.post(URL, json=asked(second))
+            worker.gate.set()
+            list(frames(holding))
+        again = http.post(URL, json=asked(second))
+        stored = messages(http, second)
+
+    assert refused.status_code == 429
+    assert again.status_code == 200
+    assert [role for role, _ in stored] == ["user", "assistant"]
+
+
+def test_the_same_key_attaches_to_the_turn_instead_of_beginning_another(
+    http: httpx.Client, worker: ScriptedWorker, session_id: str
+) -> None:
+    key = {"Idempotency-Key": "k1"}
+
+    first = http.post(URL, json=asked(session_id), headers=key)
+    again = http.post(URL, json=asked(session_id), headers=key)
+    other = http.post(URL, json=asked(session_id, temperature=0.5), headers=key)
+
+    assert first.json()["choices"] == again.json()["choices"]
+    assert first.headers["x-job-id"] == again.headers["x-job-id"]
+    assert other.status_code == 422
+    assert len(messages(http, session_id)) == 2
+
+
+def test_dropped_messages_are_told(http: httpx.Client, worker: ScriptedWorker, session_id: str) -> None:
+    long = [{"role": "user", "content": "apple pear plum " * 8}]
+    answers = [http.post(URL, json=asked(session_id, messages=long)).raise_for_status() for _ in range(6)]
+
+    assert "drover" not in answers[0].json()
+    assert answers[-1].json()["drover"]["truncation"]["dropped_messages"] > 0
+
+
+def test_sessions_are_listed_described_and_deleted(http: httpx.Client, session_id: str) -> None:
+    assert http.get("/v1/sessions", params={"limit": 1}).json()["data"][0]["id"] == session_id
+    assert http.get(f"/v1/sessions/{session_id}").json()["title"] == "A talk"
+
+    assert http.delete(f"/v1/sessions/{session_id}").json()["deleted"] is True
+
+    gone = http.get(f"/v1/sessions/{session_id}")
+    assert gone.status_code == 404
+    assert gone.json()["error"]["code"] == "session_not_found"
+
+
+def test_a_foreign_session_is_a_404_like_a_missing_one(
+    http: httpx.Client, gateway: str, sessions: Sessions, session_id: str
+) -> None:
+    stranger = {"Authorization": f"Bearer {sessions.key(tenant='stranger')}"}
+
+    foreign = httpx.get(f"{gateway}/v1/sessions/{session_id}", headers=stranger)
+    missing = httpx.get(f"{gateway}/v1/sessions/sess_nothing", headers=stranger)
+
+    assert foreign.status_code == missing.status_code == 404
+    assert foreign.json()["error"]["code"] == missing.json()["error"]["code"] == "session_not_found"
+
+
+@pytest.mark.parametrize("body", [{"title": 7}, {"metadata": {"a": 1}}, {"unknown": 1}])
+def test_a_malformed_session_is_a_400(http: httpx.Client, body: dict[str, Any]) -> None:
+    answer = http.post("/v1/sessions", json=body)
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]["param"].startswith(next(iter(body)))
+
+
+def test_a_path_in_the_id_does_not_reach_another_internal_address(http: httpx.Client) -> None:
+    for session_id in ("..%2Fkeys", "%2e%2e", "a%3Fb", "a%2Fmessages"):
+        assert http.get(f"/v1/sessions/{session_id}").status_code in (404, 405)

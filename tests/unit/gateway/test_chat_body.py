@@ -1,0 +1,127 @@
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from gateway.bodies.chat import UNSUPPORTED, ChatCompletionBody
+
+HELLO = [{"role": "user", "content": "Hello"}]
+
+
+def read(**fields: Any) -> ChatCompletionBody:
+    return ChatCompletionBody.model_validate({"model": "m", "messages": HELLO, **fields})
+
+
+def wrong_field(**fields: Any) -> str:
+    with pytest.raises(ValidationError) as refused:
+        read(**fields)
+    return ".".join(str(part) for part in refused.value.errors()[0]["loc"])
+
+
+def test_a_plain_request_takes_every_default() -> None:
+    body = read()
+
+    sampling = body.sampling()
+    assert (sampling.temperature, sampling.top_p, sampling.top_k, sampling.seed) == (1.0, 1.0, 0, None)
+    assert body.token_limit is None
+    assert body.stop is None
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"temperature": 2.1},
+        {"temperature": -0.1},
+        {"temperature": "1"},
+        {"temperature": True},
+        {"temperature": float("nan")},
+        {"top_p": 1.01},
+        {"top_k": -1},
+        {"top_k": 1.5},
+        {"min_p": 2},
+        {"typical_p": -1},
+        {"presence_penalty": 2.5},
+        {"frequency_penalty": -2.5},
+        {"repeat_penalty": 0},
+        {"seed": "7"},
+        {"seed": 2**63},
+        {"max_tokens": 0},
+        {"max_tokens": True},
+        {"max_completion_tokens": 0},
+        {"stop": ["a"] * 5},
+        {"stream": "yes"},
+        {"n": 2},
+        {"n": 0},
+        {"user": 7},
+        {"metadata": "x"},
+        {"session_id": ""},
+        {"timeout_s": 0},
+        {"model": ""},
+        {"model": 7},
+        {"messages": []},
+        {"messages": "Hello"},
+        {"ignore_eos": "yes"},
+    ],
+)
+def test_a_value_out_of_range_or_of_the_wrong_type_is_refused_by_name(fields: dict[str, Any]) -> None:
+    assert wrong_field(**fields) == next(iter(fields))
+
+
+@pytest.mark.parametrize("name", UNSUPPORTED)
+def test_what_is_not_supported_is_refused_and_never_ignored(name: str) -> None:
+    assert wrong_field(**{name: {"type": "json_object"}}) == name
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"tools": []}, {"logprobs": False}, {"response_format": {"type": "text"}}, {"tool_choice": "none"}, {"n": 1}],
+)
+def test_an_unsupported_field_that_asks_for_nothing_is_accepted(fields: dict[str, Any]) -> None:
+    read(**fields)
+
+
+def test_unknown_fields_are_ignored() -> None:
+    read(service_tier="auto", something_new={"a": 1})
+
+
+def test_the_newer_name_of_the_token_limit_wins() -> None:
+    assert read(max_tokens=5, max_completion_tokens=3).token_limit == 3
+    assert read(max_tokens=5).token_limit == 5
+
+
+def test_one_stop_string_is_a_list_of_one() -> None:
+    assert read(stop="END").stop == ["END"]
+
+
+def test_an_empty_stop_string_is_refused() -> None:
+    assert wrong_field(stop=["a", ""]) == "stop.1"
+    assert wrong_field(stop="").startswith("stop")
+
+
+def test_text_parts_are_joined() -> None:
+    parts = [{"type": "text", "text": "Hel"}, {"type": "text", "text": "lo"}]
+
+    body = read(messages=[{"role": "user", "content": parts}])
+
+    assert body.messages[0].as_message().content == "Hello"
+
+
+@pytest.mark.parametrize(
+    "part", [{"type": "image_url", "image_url": {"url": "x"}}, {"type": "text"}, {"type": "text", "text": 1}, "x", None]
+)
+def test_a_part_that_is_not_text_is_refused_with_its_message(part: Any) -> None:
+    assert wrong_field(messages=[*HELLO, {"role": "user", "content": [part]}]) == "messages.1.content"
+
+
+@pytest.mark.parametrize(
+    ("message", "param"),
+    [
+        ({"role": "wizard", "content": "x"}, "role"),
+        ({"role": "user"}, "content"),
+        ({"role": "assistant", "content": None}, "content"),
+        ({"content": "x"}, "role"),
+        ({"role": "user", "content": "x", "name": 7}, "name"),
+    ],
+)
+def test_a_malformed_message_is_refused_at_its_field(message: dict[str, Any], param: str) -> None:
+    assert wrong_field(messages=[message]) == f"messages.0.{param}"
