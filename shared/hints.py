@@ -1,8 +1,9 @@
 """The hint: the Celery message that wakes a worker. It carries a job id and nothing else."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from celery import Celery
+if TYPE_CHECKING:
+    from celery import Celery
 
 TASK_NAME = "worker.generate"
 
@@ -12,14 +13,16 @@ def queue_of(model: str) -> str:
     return f"model.{model}"
 
 
-def celery_app(broker_url: str) -> Celery:
+def celery_app(broker_url: str) -> "Celery":
     """The Celery app that both ends of the hint share. It connects only when it is used."""
+    from celery import Celery  # here, because the session service has the ledger and its queue names, but no Celery
+
     app = Celery("drover", broker=broker_url)
     app.conf.update(_settings(broker_url))
     return app
 
 
-def send_hint(app: Celery, job_id: str, model: str) -> None:
+def send_hint(app: "Celery", job_id: str, model: str) -> None:
     """Publish one hint; blocks (about 0.3 ms, 2 s at most when the broker is away), so keep it off an event loop.
 
     Raises kombu.exceptions.OperationalError when the broker cannot be reached: the caller may ignore it, the reaper
