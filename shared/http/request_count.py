@@ -10,7 +10,7 @@ _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"
 class RequestCountMiddleware:
     """Adds to drover_requests_total when an answer begins, so that open streams are counted too.
 
-    The route is its template (`/v1/jobs/{id}`), "unmatched" where there is none: the caller's own path would be no fit label.
+    The route is its template (`/v1/jobs/{id}`), or "unmatched": a path with ids in it would be a time series per id.
     """
 
     def __init__(self, app: ASGIApp):

@@ -28,8 +28,13 @@ class Shape:
     seed: int = 7
 
 
-def write_random_gguf(path: Path, shape: Shape | None = None, *, weight: float | None = None) -> Path:
-    """Write the model to `path`; `weight` puts that number into every weight of the output norm (nan breaks it)."""
+def write_random_gguf(
+    path: Path, shape: Shape | None = None, *, weight: float | None = None, pooling: gguf.PoolingType | None = None
+) -> Path:
+    """Write the model to `path`; `weight` puts that number into every weight of the output norm (nan breaks it).
+
+    With `pooling` it is an embedding model that has a KV cache.
+    """
     shape = shape or Shape()
     writer = gguf.GGUFWriter(str(path), "llama")
     _write_vocabulary(writer, shape)
@@ -41,6 +46,8 @@ def write_random_gguf(path: Path, shape: Shape | None = None, *, weight: float |
     writer.add_head_count_kv(shape.heads)
     writer.add_rope_dimension_count(shape.width // shape.heads)
     writer.add_layer_norm_rms_eps(1e-5)
+    if pooling is not None:
+        writer.add_pooling_type(pooling)
     for name, tensor in _tensors(shape, weight):
         writer.add_tensor(name, tensor)
     writer.write_header_to_file()

@@ -8,7 +8,7 @@ import pytest
 from embedding_service.engine import MAX_TEXTS_PER_BATCH, LlamaEmbedder
 from shared.errors import ModelLoadError
 from tests.fakes.random_bert_gguf import CONTEXT_LENGTH, TOKENS, WIDTH, write_random_bert_gguf
-from tests.fakes.random_gguf import write_random_gguf
+from tests.fakes.random_gguf import Shape, write_random_gguf
 
 
 def load(path: Path, max_input_tokens: int = 0) -> LlamaEmbedder:
@@ -93,6 +93,20 @@ def test_the_pooling_of_the_file_is_used(tmp_path: Path, pooling: gguf.PoolingTy
     first, second = embedder.embed([[2, 5, 6], [2, 5, 6]])
 
     np.testing.assert_allclose(first, second, atol=1e-3)
+    embedder.close()
+
+
+def test_a_decoder_model_forgets_the_last_pass(tmp_path: Path) -> None:
+    path = write_random_gguf(tmp_path / "decoder.gguf", Shape(context_length=64), pooling=gguf.PoolingType.LAST)
+    embedder = load(path)
+    texts = [embedder.tokenize(text) for text in ("the hello world", "another", "one more text")]
+
+    full = embedder.embed([[5] * 2] * MAX_TEXTS_PER_BATCH)
+    together = embedder.embed(texts)
+    alone = np.concatenate([embedder.embed([text]) for text in texts])
+
+    assert full.shape == (MAX_TEXTS_PER_BATCH, embedder.dimensions)
+    np.testing.assert_allclose(together, alone, atol=1e-3)
     embedder.close()
 
 
