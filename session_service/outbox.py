@@ -15,6 +15,7 @@ import redis.asyncio
 import structlog
 from redis.exceptions import RedisError, ResponseError
 
+from session_service.cancellation import is_cancelled
 from session_service.database import Database
 from session_service.outcomes import Outcome, outcome_of, store_outcomes
 from session_service.settings import SessionSettings
@@ -49,10 +50,10 @@ class OutboxConsumer:
     async def run(self) -> None:
         """Store what comes, until cancelled; outlives any absence of Redis and Postgres."""
         pause_s = FIRST_PAUSE_S
-        while True:
+        while not is_cancelled():
             try:
                 await self._ensure_group()
-                while True:
+                while not is_cancelled():
                     await self._store(await self._read())
                     self.problem, pause_s = None, FIRST_PAUSE_S
             except (RedisError, OSError) as error:

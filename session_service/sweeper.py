@@ -6,6 +6,7 @@ import redis.asyncio
 import structlog
 from redis.exceptions import RedisError
 
+from session_service.cancellation import is_cancelled
 from session_service.database import Database
 from session_service.outcomes import text_of
 from session_service.repository import turns as turn_rows
@@ -35,7 +36,7 @@ class Sweeper:
 
     async def run(self) -> None:
         """Sweep until cancelled."""
-        while True:
+        while not is_cancelled():
             await asyncio.sleep(self._interval_s)
             try:
                 await self.sweep()

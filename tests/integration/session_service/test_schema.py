@@ -37,7 +37,7 @@ def test_processes_that_migrate_at_once_do_not_disturb_each_other(database_url: 
     command_line = [sys.executable, "-m", "session_service.admin", "migrate"]
     environment = {**os.environ, "DATABASE_URL": database_url}
 
-    started = [subprocess.Popen(command_line, env=environment, stdout=subprocess.PIPE) for _ in range(3)]
+    started = [subprocess.Popen(command_line, env=environment, stdout=subprocess.PIPE) for _ in range(2)]
 
     for process in started:
         output, _ = process.communicate(timeout=60)

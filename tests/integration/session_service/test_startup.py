@@ -1,0 +1,33 @@
+"""What is said when a server is away; the patience is shortened, the servers are really not there."""
+
+import pytest
+from pydantic import SecretStr
+
+from session_service import startup
+from session_service.settings import SessionSettings
+from shared.settings import ConfigurationError
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(startup, "PATIENCE_S", 0.1)
+
+
+def test_without_postgres_the_sentence_says_what_to_do(settings: SessionSettings) -> None:
+    nowhere = settings.model_copy(update={"database_url": SecretStr("postgresql://nobody:secret@127.0.0.1:1/no")})
+
+    with pytest.raises(ConfigurationError, match=r"start it, or set DATABASE_URL") as raised:
+        startup.wait_for_postgres(nowhere)
+
+    assert "secret" not in str(raised.value)
+
+
+def test_without_redis_the_sentence_says_what_to_do(settings: SessionSettings) -> None:
+    with pytest.raises(ConfigurationError, match=r"start it, or set REDIS_URL"):
+        startup.wait_for_redis(settings.model_copy(update={"redis_url": "redis://127.0.0.1:1/0"}))
+
+
+def test_with_both_nothing_is_said(settings: SessionSettings) -> None:
+    startup.wait_for_postgres(settings)
+    startup.wait_for_redis(settings)
+    startup.require_schema(settings)
