@@ -16,9 +16,10 @@ TOKENS = 150
 
 @dataclass
 class Received:
-    """What one client got. `ids` are the SSE ids, each the number of the last token that its chunk carries."""
+    """What one client got. `ids` are the SSE ids of chunks with text: the number of the last token that each carries."""
 
     job_id: str = ""
+    last_id: int = 0
     ids: list[int] = field(default_factory=list)
     text: str = ""
     finish_reason: str | None = None
@@ -48,7 +49,7 @@ def stream(stack: Stack, prompt: str, *, key: str, **fields: Any) -> Received:
         with stack.client(gateway % len(stack.gateways)) as client:
             try:
                 if received.job_id:
-                    resume = {"Last-Event-ID": str(received.ids[-1] if received.ids else 0)}
+                    resume = {"Last-Event-ID": str(received.last_id)}
                     opened = client.stream("GET", f"/v1/jobs/{received.job_id}/stream", headers=resume)
                 else:
                     body = request_of(prompt, stack.model, **fields)
@@ -77,11 +78,12 @@ def _read(response: httpx.Response, received: Received) -> None:
         if "error" in chunk:
             received.error = chunk["error"]
             return
+        received.last_id = seq if seq is not None else received.last_id
         for choice in chunk["choices"]:
-            received.text += choice["delta"].get("content") or ""
             received.finish_reason = choice["finish_reason"] or received.finish_reason
-        if seq is not None:
-            received.ids.append(seq)
+            if text := choice["delta"].get("content"):
+                received.text += text
+                received.ids.append(received.last_id)
 
 
 def _events(response: httpx.Response) -> Iterator[tuple[int | None, str]]:
