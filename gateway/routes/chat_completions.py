@@ -8,9 +8,10 @@ from gateway.bodies.chat import ChatCompletionBody
 from gateway.caller import Caller
 from gateway.prompt import Asked
 from gateway.routes.dependencies import GatewayParts, IdempotencyKey, WhoCalls
+from gateway.routes.json_route import JsonRoute
 from gateway.routes.streaming import event_stream
 
-router = APIRouter(tags=["chat"])
+router = APIRouter(tags=["chat"], route_class=JsonRoute)
 
 EXAMPLE = {
     "id": "chatcmpl-0198c0de",

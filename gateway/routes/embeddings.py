@@ -4,9 +4,10 @@ from fastapi import APIRouter, Response
 
 from gateway.auth import require_writer
 from gateway.routes.dependencies import GatewayParts, WhoCalls
+from gateway.routes.json_route import JsonRoute
 from shared.bodies.embeddings import EmbeddingsBody, EmbeddingsResponseBody
 
-router = APIRouter(tags=["embeddings"])
+router = APIRouter(tags=["embeddings"], route_class=JsonRoute)
 
 
 @router.post(

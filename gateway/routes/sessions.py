@@ -8,6 +8,7 @@ from httpx import Response as Answer
 
 from gateway.auth import require_writer
 from gateway.routes.dependencies import GatewayParts, WhoCalls
+from gateway.routes.json_route import JsonRoute
 from shared.bodies.sessions import (
     CreateSessionBody,
     DeletedBody,
@@ -16,7 +17,7 @@ from shared.bodies.sessions import (
     StoredMessageListBody,
 )
 
-router = APIRouter(tags=["sessions"])
+router = APIRouter(tags=["sessions"], route_class=JsonRoute)
 
 SessionId = Annotated[str, Path(max_length=128)]
 

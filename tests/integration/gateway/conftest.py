@@ -112,7 +112,7 @@ def sessions(postgres_url: str, redis_server_url: str, models_dir: Path) -> Iter
         [sys.executable, "-m", "session_service.main"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL
     )
     try:
-        until(lambda: is_ready(f"http://127.0.0.1:{port}"), timeout_s=30)
+        until(lambda: process.poll() is not None or is_ready(f"http://127.0.0.1:{port}"), timeout_s=90)
         yield Sessions(f"http://127.0.0.1:{port}", SessionSettings(database_url=SecretStr(url), key_pepper=PEPPER))
     finally:
         process.kill()  # a graceful end would wait for connections that are kept alive

@@ -11,6 +11,7 @@ from tests.integration.gateway.conftest import Sessions, StartGateway
 
 URL = "/v1/chat/completions"
 HELLO = [{"role": "user", "content": "Hello"}]
+HALF_A_PAIR = rb'{"model": "drover-tiny", "messages": [{"role": "user", "content": "\ud800"}]}'
 
 
 def refused(answer: httpx.Response, status: int, code: str, param: str | None = None) -> None:
@@ -28,7 +29,9 @@ def _no_job_comes_of_it(redis_url: str, http: httpx.Client) -> Any:
         assert not list(client.scan_iter("job:*"))
 
 
-@pytest.mark.parametrize("body", [b"{", b"", b"[]", b"null", b'"x"', b"\xff\xfe", b'{"model": "m", "messages": [}'])
+@pytest.mark.parametrize(
+    "body", [b"{", b"", b"[]", b"null", b'"x"', b"\xff\xfe", b'{"model": "m", "messages": [}', HALF_A_PAIR]
+)
 def test_malformed_json_is_a_400(http: httpx.Client, body: bytes) -> None:
     answer = http.post(URL, content=body, headers={"Content-Type": "application/json"})
 
@@ -51,7 +54,6 @@ def test_deeply_nested_json_is_a_400(http: httpx.Client) -> None:
         ({"messages": [{"role": "wizard", "content": "x"}]}, "messages.0.role"),
         ({"messages": [{"role": "user"}]}, "messages.0.content"),
         ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "messages.0.content"),
-        ({"messages": [{"role": "user", "content": "\ud800"}]}, "messages.0.content"),
         ({"temperature": "hot"}, "temperature"),
         ({"temperature": 3}, "temperature"),
         ({"top_p": -1}, "top_p"),
@@ -97,6 +99,13 @@ def test_a_session_that_does_not_exist_is_a_404(http: httpx.Client) -> None:
     body = {"model": "drover-tiny", "messages": HELLO, "session_id": "sess_nothing"}
 
     refused(http.post(URL, json=body), 404, "session_not_found")
+
+
+@pytest.mark.parametrize("text", ["\0", "\x7f\u2028\ufeff", "\U0001f600"])
+def test_odd_characters_in_a_session_never_are_a_500(http: httpx.Client, text: str) -> None:
+    answer = http.post("/v1/sessions", json={"title": text, "system": text, "metadata": {"a": text}})
+
+    assert answer.status_code in (200, 400), answer.text
 
 
 def test_a_body_over_the_limit_is_a_413(start_gateway: StartGateway, api_key: str) -> None:
