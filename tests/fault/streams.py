@@ -16,7 +16,7 @@ TOKENS = 150
 
 @dataclass
 class Received:
-    """What one client got. `ids` are the SSE ids of chunks with text: the number of the last token that each carries."""
+    """What one client got. `ids` are the SSE ids of chunks with text: the number of the last token in each."""
 
     job_id: str = ""
     last_id: int = 0
