@@ -1,4 +1,4 @@
-"""The operator's commands: `python -m session_service.admin migrate` and `… create-key`."""
+"""The operator's commands: `python -m session_service.admin migrate`, `… create-key`, `… write-migration`."""
 
 import argparse
 import asyncio
@@ -8,7 +8,7 @@ from typing import get_args
 
 from session_service.database import Database
 from session_service.keys import MadeKey, create_key
-from session_service.schema import migrate
+from session_service.schema import migrate, write_migration
 from session_service.settings import SessionSettings
 from session_service.startup import require_schema, wait_for_postgres
 from shared.bodies.keys import Limits, Role
@@ -21,15 +21,21 @@ def main(arguments: list[str] | None = None) -> None:
     chosen = _parser().parse_args(arguments)
     try:
         settings = SessionSettings.load()
-        answer = _migrate(settings) if chosen.command == "migrate" else _create_key(settings, chosen)
+        answer = _COMMANDS[chosen.command](settings, chosen)
     except (ConfigurationError, DroverError) as error:
         sys.exit(str(error))
     sys.stdout.write(json.dumps(answer) + "\n")
 
 
-def _migrate(settings: SessionSettings) -> dict[str, str]:
+def _migrate(settings: SessionSettings, _chosen: argparse.Namespace) -> dict[str, str]:
     wait_for_postgres(settings)
     return {"revision": migrate(settings.database_url.get_secret_value())}
+
+
+def _write_migration(settings: SessionSettings, chosen: argparse.Namespace) -> dict[str, str]:
+    wait_for_postgres(settings)
+    require_schema(settings)
+    return {"file": str(write_migration(settings.database_url.get_secret_value(), chosen.message))}
 
 
 def _create_key(settings: SessionSettings, chosen: argparse.Namespace) -> dict[str, str]:
@@ -38,6 +44,9 @@ def _create_key(settings: SessionSettings, chosen: argparse.Namespace) -> dict[s
     require_schema(settings)
     made = asyncio.run(_stored_key(settings, chosen))
     return {"tenant_id": made.tenant_id, "key_id": made.key_id, "api_key": made.api_key}
+
+
+_COMMANDS = {"migrate": _migrate, "create-key": _create_key, "write-migration": _write_migration}
 
 
 async def _stored_key(settings: SessionSettings, chosen: argparse.Namespace) -> MadeKey:
@@ -65,6 +74,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m session_service.admin", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("migrate", help="bring the database's schema to the newest revision")
+    migration = commands.add_parser("write-migration", help="for developers: write the next migration from tables.py")
+    migration.add_argument("--message", required=True, type=_name, help="what changes")
     key = commands.add_parser("create-key", help="make an API key, and its tenant if there is none of that name")
     key.add_argument("--tenant", required=True, type=_name, help="the tenant's name")
     key.add_argument("--role", choices=get_args(Role), default="user")

@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager, suppress
 
 import redis.asyncio
 from fastapi import Depends, FastAPI
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff
 from redis.exceptions import RedisError
 
 from session_service.database import Database
@@ -20,11 +22,14 @@ from shared.errors import UnavailableError
 from shared.http import require_internal_token, service_app
 from shared.ledger import AsyncLedger
 
+READY_TIMEOUT_S = 0.8
+"""The gateway waits a second for /readyz."""
+
 
 def create_app(settings: SessionSettings) -> FastAPI:
     """The service; it connects to nothing before it starts. Raises ConfigurationError for a broken catalogue."""
     database = Database(settings)
-    client = redis.asyncio.Redis.from_url(settings.redis_url)
+    client = _redis_client(settings)
     ledger = AsyncLedger(client)
     outbox = OutboxConsumer(client, ledger, database, settings)
     sweeper = Sweeper(client, ledger, database, settings)
@@ -40,11 +45,8 @@ def create_app(settings: SessionSettings) -> FastAPI:
         await database.close()
 
     async def readiness() -> dict[str, str]:
-        return {
-            "postgres": await _postgres_check(database),
-            "redis": await _redis_check(client),
-            "outbox": outbox.problem or "ok",
-        }
+        postgres, redis_answer = await asyncio.gather(_postgres_check(database), _redis_check(client))
+        return {"postgres": postgres, "redis": redis_answer, "outbox": outbox.problem or "ok"}
 
     app = service_app("session-service", readiness=readiness, lifespan=lifespan, max_body_bytes=settings.max_body_bytes)
     app.state.parts = Parts(settings, database, TokenCounter(Catalogue.load(settings.models_dir)))
@@ -53,15 +55,28 @@ def create_app(settings: SessionSettings) -> FastAPI:
     return app
 
 
+def _redis_client(settings: SessionSettings) -> redis.asyncio.Redis:
+    """Gives up within two seconds: whoever calls tries again by itself, and says that it waits."""
+    return redis.asyncio.Redis.from_url(
+        settings.redis_url,
+        socket_connect_timeout=2,
+        socket_timeout=5,  # longer than the outbox's blocking read
+        health_check_interval=10,
+        retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), 3),
+    )
+
+
 async def _postgres_check(database: Database) -> str:
-    with suppress(UnavailableError):
-        await database.ping()
-        return "ok"
+    with suppress(UnavailableError, TimeoutError):
+        async with asyncio.timeout(READY_TIMEOUT_S):
+            await database.ping()
+            return "ok"
     return "Postgres cannot be reached."
 
 
 async def _redis_check(client: redis.asyncio.Redis) -> str:
     with suppress(RedisError, OSError):
-        await client.ping()
-        return "ok"
+        async with asyncio.timeout(READY_TIMEOUT_S):
+            await client.ping()
+            return "ok"
     return "Redis cannot be reached."

@@ -25,6 +25,19 @@ def migrate(database_url: str) -> str:
     return newest_revision()
 
 
+def write_migration(database_url: str, message: str, folder: Path = MIGRATIONS / "versions") -> Path:
+    """Write what leads from the database, which must be at the newest revision, to tables.py; read it before use."""
+    config = alembic_config()
+    config.set_main_option("path_separator", "newline")  # a folder's name may have spaces and colons
+    config.set_main_option("version_locations", str(folder))
+    config.set_main_option("file_template", "v%%(rev)s_%%(slug)s")
+    revision = f"{int(newest_revision() or 0) + 1:04}"
+    with migration_engine(database_url).begin() as connection:
+        config.attributes["connection"] = connection
+        command.revision(config, message, autogenerate=True, rev_id=revision)
+    return next(folder.glob(f"v{revision}_*.py"))
+
+
 def current_revision(database_url: str) -> str | None:
     """The revision that the database is at; None when it has never been migrated."""
     with migration_engine(database_url).connect() as connection:

@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import psycopg
 from alembic import command
@@ -11,7 +13,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from session_service.database import migration_engine
-from session_service.schema import alembic_config, current_revision, migrate, newest_revision
+from session_service.schema import (
+    MIGRATIONS,
+    alembic_config,
+    current_revision,
+    migrate,
+    newest_revision,
+    write_migration,
+)
 from session_service.tables import Base
 
 
@@ -64,6 +73,19 @@ def test_every_migration_can_be_undone(database_url: str) -> None:
     with psycopg.connect(database_url) as connection:
         left = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
     assert left == [("alembic_version",)]
+
+
+def test_a_migration_is_written_from_a_change_of_the_tables(database_url: str, tmp_path: Path) -> None:
+    migrate(database_url)
+    for migration in (MIGRATIONS / "versions").glob("v*.py"):
+        shutil.copy(migration, tmp_path)
+    with psycopg.connect(database_url) as connection:
+        connection.execute("ALTER TABLE sessions DROP COLUMN title")
+
+    written = write_migration(database_url, "Titles", tmp_path)
+
+    assert written.name == f"v{int(newest_revision()) + 1:04}_titles.py"
+    assert "op.add_column('sessions', sa.Column('title'" in written.read_text().replace('"', "'")
 
 
 def downgrade(database_url: str) -> None:
