@@ -110,7 +110,7 @@ class ModelShelf:
             path,
             max_input_tokens=entry.context_length,
             batch_tokens=self._settings.batch_tokens,
-            threads=self._settings.threads or len(os.sched_getaffinity(0)),
+            threads=self._settings.threads or _half_of_the_cores(),
             gpu_layers=self._settings.gpu_layers,
         )
         if entry.dimensions and entry.dimensions != embedder.dimensions:
@@ -122,6 +122,11 @@ class ModelShelf:
         instruments.MODEL_LOAD.record(duration_s, {"model": entry.name})
         _log.info("model_loaded", model=entry.name, duration_s=round(duration_s, 3), dimensions=embedder.dimensions)
         return ServedModel(embedder, name=entry.name, max_waiting_texts=self._settings.max_waiting_texts)
+
+
+def _half_of_the_cores() -> int:
+    """llama.cpp's threads wait for each other: on cores that a worker wants too, more of them make a pass slower."""
+    return max(1, len(os.sched_getaffinity(0)) // 2)
 
 
 def _missing(path: Path) -> str:
