@@ -46,13 +46,16 @@ class Consumer:
         self._register()
         self._thread.start()
 
-    def stop(self, timeout_s: float) -> None:
-        """Take no more hints. Waits `timeout_s` at most; hints that were taken and not begun go back to the broker."""
+    def stop(self) -> None:
+        """Take no more hints; those that were taken and not begun go back to the broker."""
         self._stopping.set()
         state.should_stop = 0
         hub = getattr(self._controller, "hub", None)
         if hub is not None:
             hub.call_soon(lambda: None)  # it looks at should_stop when something wakes it
+
+    def join(self, timeout_s: float) -> None:
+        """Wait until Celery has stopped: up to a second on Redis, where kombu lets its blocking read run out."""
         if self._thread.is_alive():
             self._thread.join(timeout_s)
 

@@ -1,9 +1,11 @@
 """The worker's operations endpoint: /livez, /readyz and /metrics over plain HTTP."""
 
 import errno
+import socket
 import threading
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+from socketserver import ThreadingTCPServer
 
 import orjson
 
@@ -14,6 +16,17 @@ Checks = Callable[[], dict[str, str]]
 """Names of what is looked at, each with "ok" or what is wrong."""
 
 
+class _Server(ThreadingTCPServer):
+    """Not http.server's own class: that one asks the name server for this host's name, which may take seconds."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+
+    def __init__(self, host: str, port: int, handler: type[BaseHTTPRequestHandler]):
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        super().__init__((host, port), handler)
+
+
 class Operations:
     """Serves in daemon threads; says 503 as long as a check is not "ok"."""
 
@@ -21,13 +34,12 @@ class Operations:
         """Raises ConfigurationError if the port cannot be had. Port 0 takes any free one: see `port`."""
         pages: dict[str, Checks] = {"/livez": liveness, "/readyz": readiness}
         try:
-            self._server = ThreadingHTTPServer((host, port), _handler(pages))
+            self._server = _Server(host, port, _handler(pages))
         except OSError as error:
             wrong = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be opened ({error.strerror})"
             raise ConfigurationError(
                 f"Port {port} on {host} {wrong}: stop what uses it, or set WORKER_METRICS_PORT (0: off)."
             ) from error
-        self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, name="operations", daemon=True)
 
     @property

@@ -37,9 +37,6 @@ class Presence:
     def start(self) -> None:
         self._thread.start()
 
-    def stop(self) -> None:
-        self._thread.stop()
-
     def drain(self) -> None:
         """Say from now on that the worker takes no more jobs."""
         self._is_draining = True
@@ -50,7 +47,8 @@ class Presence:
         self._said_at = time.monotonic()
 
     def withdraw(self) -> None:
-        """Be gone at once. Raises redis.exceptions.RedisError."""
+        """Be gone at once, and say nothing any more. Raises redis.exceptions.RedisError."""
+        self._thread.stop()
         self._ledger.publish_worker(self._body(), 1)
 
     def _body(self) -> WorkerBody:
