@@ -1,6 +1,6 @@
 # Two commands matter: `make demo` and `make test`. `make` alone lists all of them.
 .DEFAULT_GOAL := help
-.PHONY: help demo run test setup models lint fmt types imports lock clean
+.PHONY: help demo run test setup models lint style types imports fmt migration lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -12,7 +12,7 @@ demo: setup models ## Set up, start a stack, stream a conversation through it, s
 run: setup models ## Start a stack that stays; prints its URL, a key and a curl line; Ctrl-C stops it
 	@$(BIN)/drover up
 
-test: setup models lint types imports ## Lint, types, import contracts, then every test on real servers
+test: setup models lint ## Lint, types, import contracts, then every test on real servers
 	$(BIN)/python -m pytest
 
 ##@ Set-up
@@ -24,7 +24,9 @@ models: setup ## Make the demo model that is not in the repository
 	@test -f models/all-minilm-l6-v2.gguf || $(BIN)/python -m models.minilm.build
 
 ##@ Change it
-lint: setup ## Look for what ruff finds
+lint: style types imports ## Check style, types and import contracts
+
+style: setup
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 
@@ -32,11 +34,15 @@ fmt: setup ## Let ruff mend what it can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-types: setup ## Check the types
+types: setup
 	$(BIN)/mypy
 
-imports: setup ## Check that the services keep apart
+imports: setup
 	$(BIN)/lint-imports
+
+migration: setup ## Write the next migration from tables.py, with `make run` up: make migration m="what changes"
+	@test -n "$(m)" -a -f .drover/stack.json || { echo 'Say m="what changes", with `make run` up in another terminal.'; exit 1; }
+	@DATABASE_URL=$$($(BIN)/drover status --json | $(BIN)/python -c 'import json, sys; print(json.load(sys.stdin)["database_url"])') $(BIN)/python -m session_service.admin write-migration --message "$(m)"
 
 lock: ## Resolve the dependencies anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --all-extras pyproject.toml -o requirements.lock
@@ -48,4 +54,4 @@ clean: ## Remove .venv, caches and built files; a stack's data in .drover stays
 
 ##@ Help
 help: ## Show this
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -82,7 +82,7 @@ def pip(doing, *arguments):
                 status = process.wait(HEARTBEAT_S)
                 break
             except subprocess.TimeoutExpired:
-                say(f"... {time.monotonic() - begun:.0f} s: {last_words(1)}")
+                say(f"... {time.monotonic() - begun:.0f} s: {last_words(1).removesuffix(': still running...')}")
     if status != 0:
         sys.exit(f"{last_words(25)}\npip failed; all it said is in {LOG}.")
 
