@@ -33,9 +33,6 @@ class Leases:
     def start(self) -> None:
         self._thread.start()
 
-    def stop(self) -> None:
-        self._thread.stop()
-
     def renew(self) -> None:
         """One round over all jobs. Raises redis.exceptions.RedisError when the ledger cannot be reached."""
         jobs = self._without_stalled(self._jobs.all())

@@ -26,9 +26,6 @@ class Reaper:
     def start(self) -> None:
         self._thread.start()
 
-    def stop(self) -> None:
-        self._thread.stop()
-
     def reap(self) -> None:
         """One round. Raises what Redis or the broker raise when they are away; the next round finds the same jobs."""
         reaped = self._ledger.reap(worker_id=self._worker_id, lock_ms=LOCK_MS, lease_ms=self._lease_ms)
