@@ -44,6 +44,9 @@ migration: setup ## Write the next migration from tables.py, with `make run` up:
 	@test -n "$(m)" -a -f .drover/stack.json || { echo 'Say m="what changes", with `make run` up in another terminal.'; exit 1; }
 	@DATABASE_URL=$$($(BIN)/drover status --json | $(BIN)/python -c 'import json, sys; print(json.load(sys.stdin)["database_url"])') $(BIN)/python -m session_service.admin write-migration --message "$(m)"
 
+configuration: setup ## Write docs/configuration.md and .env.example from the settings classes
+	$(BIN)/python -m scripts.configuration
+
 lock: ## Resolve the dependencies anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --all-extras pyproject.toml -o requirements.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --all-extras --group dev pyproject.toml -c requirements.lock -o requirements-dev.lock
@@ -54,4 +57,4 @@ clean: ## Remove .venv, caches and built files; a stack's data in .drover stays
 
 ##@ Help
 help: ## Show this
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

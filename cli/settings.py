@@ -17,10 +17,16 @@ class CliSettings(Settings):
 
     model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
-    redis_url: str = Field(default="", validation_alias="REDIS_URL")
-    database_url: str = Field(default="", validation_alias="DATABASE_URL")
+    redis_url: str = Field(
+        default="", validation_alias="REDIS_URL", description="a Redis of yours instead of the embedded one"
+    )
+    database_url: str = Field(
+        default="", validation_alias="DATABASE_URL", description="a Postgres of yours instead of the embedded one"
+    )
     url: str = Field(default="", validation_alias="DROVER_URL", description="the gateway that the commands call")
-    api_key: SecretStr = Field(default=SecretStr(""), validation_alias="DROVER_API_KEY")
+    api_key: SecretStr = Field(
+        default=SecretStr(""), validation_alias="DROVER_API_KEY", description="the key that the commands send"
+    )
 
     @property
     def models_folder(self) -> Path:

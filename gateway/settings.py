@@ -11,19 +11,21 @@ class GatewaySettings(Settings):
 
     model_config = SettingsConfigDict(env_prefix="GATEWAY_")
 
-    host: str = "127.0.0.1"
-    port: int = Field(default=8080, ge=0, le=65535)
-    session_service_url: str = "http://127.0.0.1:8081"
-    embedding_service_url: str = "http://127.0.0.1:8082"
-    cors_origins: str = Field(default="", description="origins that browsers may call from, with commas; '': none")
+    host: str = Field(default="127.0.0.1", description="the address to listen on")
+    port: int = Field(default=8080, ge=0, le=65535, description="0: any free one")
+    session_service_url: str = Field(default="http://127.0.0.1:8081", description="where to find it")
+    embedding_service_url: str = Field(default="http://127.0.0.1:8082", description="where to find it")
+    cors_origins: str = Field(default="", description="origins that browsers may call from, with commas; empty: none")
 
-    max_body_bytes: int = Field(default=4 * 1024 * 1024, ge=1024)
+    max_body_bytes: int = Field(default=4 * 1024 * 1024, ge=1024, description="a longer body is a 413")
     max_queued_jobs: int = Field(default=1000, ge=1, description="more are refused with 503 queue_full")
     default_timeout_s: float = Field(default=600.0, gt=0, description="a job's deadline when the request names none")
-    resume_grace_s: float = Field(default=30.0, ge=0, description="for requests with an Idempotency-Key")
+    resume_grace_s: float = Field(
+        default=30.0, ge=0, description="how long a job with an Idempotency-Key may be unread"
+    )
 
     key_cache_ttl_s: float = Field(default=60.0, ge=0, le=60, description="a revoked key works at most this long")
-    refused_key_cache_ttl_s: float = Field(default=5.0, ge=0, le=60)
+    refused_key_cache_ttl_s: float = Field(default=5.0, ge=0, le=60, description="the same for a key that was refused")
 
     ping_interval_s: float = Field(default=10.0, gt=0, description="an SSE comment after this long without a chunk")
     send_stall_s: float = Field(default=30.0, gt=0, description="a client that reads nothing for this long is cut off")

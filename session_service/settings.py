@@ -13,22 +13,26 @@ class SessionSettings(Settings):
 
     model_config = SettingsConfigDict(env_prefix="SESSION_")
 
-    host: str = "127.0.0.1"
-    port: int = Field(default=8081, ge=0, le=65535)
+    host: str = Field(default="127.0.0.1", description="the address to listen on")
+    port: int = Field(default=8081, ge=0, le=65535, description="0: any free one")
     database_url: SecretStr = Field(
-        default=SecretStr("postgresql://postgres@127.0.0.1:5432/drover"), validation_alias="DATABASE_URL"
+        default=SecretStr("postgresql://postgres@127.0.0.1:5432/drover"),
+        validation_alias="DATABASE_URL",
+        description="Postgres, also by a Unix socket: `postgresql://user@/name?host=/path`",
     )
-    key_pepper: SecretStr = Field(default=SecretStr(""), description="mixed into the stored form of every API key")
-    default_requests_per_minute: int = Field(default=600, ge=0)
-    default_tokens_per_minute: int = Field(default=0, ge=0)
-    default_concurrent_jobs: int = Field(default=64, ge=0)
+    key_pepper: SecretStr = Field(
+        default=SecretStr(""), description="a random secret that is mixed into the stored form of every API key"
+    )
+    default_requests_per_minute: int = Field(default=600, ge=0, description="of a key without its own limit")
+    default_tokens_per_minute: int = Field(default=0, ge=0, description="the same for prompt and answer together")
+    default_concurrent_jobs: int = Field(default=64, ge=0, description="the same for jobs that wait or run")
     pool_size: int = Field(default=10, ge=1, description="connections to Postgres; as many again under load")
-    statement_timeout_s: float = Field(default=5.0, gt=0)
-    lock_timeout_s: float = Field(default=3.0, gt=0)
-    max_body_bytes: int = Field(default=8 * 1024 * 1024, ge=1024)
+    statement_timeout_s: float = Field(default=5.0, gt=0, description="of one SQL statement")
+    lock_timeout_s: float = Field(default=3.0, gt=0, description="how long a statement waits for a row")
+    max_body_bytes: int = Field(default=8 * 1024 * 1024, ge=1024, description="a longer body is a 413")
     outbox_batch: int = Field(default=64, ge=1, description="entries that share one transaction at most")
     outbox_idle_s: float = Field(default=5.0, gt=0, description="after this another replica takes an entry over")
-    sweep_interval_s: float = Field(default=5.0, gt=0)
+    sweep_interval_s: float = Field(default=5.0, gt=0, description="how often turns without a job are looked for")
     accept_grace_s: float = Field(default=10.0, gt=0, description="how long a turn may be pending without a job")
 
     def require_pepper(self) -> Self:

@@ -17,13 +17,27 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
-    redis_url: str = Field(default="redis://127.0.0.1:6379/0", validation_alias="REDIS_URL")
-    broker_url: str = Field(default="", validation_alias="CELERY_BROKER_URL", description="'': the same as REDIS_URL")
-    models_dir: Path = Field(default=Path("models"), validation_alias="DROVER_MODELS_DIR")
-    internal_token: SecretStr = Field(
-        default=SecretStr(""), validation_alias="DROVER_INTERNAL_TOKEN", description="shared by the services"
+    redis_url: str = Field(
+        default="redis://127.0.0.1:6379/0",
+        validation_alias="REDIS_URL",
+        description="the ledger and the channels; with an append-only file and noeviction",
     )
-    log_level: str = Field(default="INFO", validation_alias="DROVER_LOG_LEVEL")
+    broker_url: str = Field(
+        default="",
+        validation_alias="CELERY_BROKER_URL",
+        description="where the hints travel; empty: the same as REDIS_URL",
+    )
+    models_dir: Path = Field(
+        default=Path("models"), validation_alias="DROVER_MODELS_DIR", description="the folder that has models.toml"
+    )
+    internal_token: SecretStr = Field(
+        default=SecretStr(""),
+        validation_alias="DROVER_INTERNAL_TOKEN",
+        description="a random secret, the same for all services: they know each other by it",
+    )
+    log_level: str = Field(
+        default="INFO", validation_alias="DROVER_LOG_LEVEL", description="DEBUG, INFO, WARNING or ERROR"
+    )
 
     @property
     def hints_url(self) -> str:

@@ -18,8 +18,10 @@ class WorkerSettings(Settings):
 
     model_config = SettingsConfigDict(env_prefix="WORKER_")
 
-    id: str = Field(default="", description="'': host name and process id; must differ between workers")
-    engine: Literal["llama", "simulated"] = "llama"
+    id: str = Field(default="", description="empty: host name and process id; must differ between workers")
+    engine: Literal["llama", "simulated"] = Field(
+        default="llama", description="llama or simulated (no model file needed)"
+    )
     slots: int = Field(default=16, ge=1, le=256, description="sequences in one batch, and jobs taken at once")
     batch_tokens: int = Field(default=512, ge=16, description="tokens in one decode step at most")
     threads: int = Field(default=0, ge=0, description="CPU threads of llama.cpp; 0: as many as there are cores")
@@ -34,7 +36,7 @@ class WorkerSettings(Settings):
     drain_grace_s: float = Field(default=5.0, ge=0, description="on SIGTERM, running jobs may end for this long")
     start_timeout_s: float = Field(default=10.0, ge=0, description="how long a start waits for Redis")
 
-    metrics_host: str = "127.0.0.1"
+    metrics_host: str = Field(default="127.0.0.1", description="the address to listen on")
     metrics_port: int = Field(default=9100, ge=0, le=65535, description="/livez, /readyz and /metrics; 0: off")
 
     simulated_step_ms: float = Field(default=5.0, ge=0, description="simulated engine: time of one decode step")

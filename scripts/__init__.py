@@ -1,0 +1,1 @@
+"""Set-up and page makers, run by make."""
