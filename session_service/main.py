@@ -14,9 +14,9 @@ def main() -> None:
     """Serve until SIGTERM. Exit status 1 with one sentence on stderr if the service cannot start."""
     try:
         settings = SessionSettings.load().require_pepper().require_internal_token()
+        app = create_app(settings)
         configure_logging("session-service", settings.log_level)
         configure_metrics("session-service")
-        app = create_app(settings)
         wait_for_postgres(settings)
         wait_for_redis(settings)
         require_schema(settings)
