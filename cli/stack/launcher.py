@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -75,9 +76,11 @@ class Launcher:
         self._description = None
         self._state.stack_file.unlink(missing_ok=True)
         self._state.env_file.unlink(missing_ok=True)
-        if self._supervisor.children:
+        has_children, asked, begun = bool(self._supervisor.children), self._signals.count, time.monotonic()
+        if has_children:
             self._say("stopping the stack")
-        asked = self._signals.count
         self._supervisor.stop(is_hurried=lambda: self._signals.count > asked)
+        if has_children:
+            self._say(f"every process has ended ({time.monotonic() - begun:.1f} s)")
         self._state.record_file.unlink(missing_ok=True)
         self._state.unlock()
