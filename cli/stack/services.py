@@ -12,6 +12,7 @@ from cli.stack.process import ProcessSpec
 from cli.stack.secrets_file import StackSecrets
 from cli.stack.state_dir import StateDir
 
+_WORKER_START_S = 300  # it loads the first model before it is ready
 _WORKER_STOP_S = 40  # a draining worker finishes what it can first
 _GATEWAY_STOP_S = 25
 
@@ -88,10 +89,19 @@ class Services:
             "WORKER_PRELOAD": self.preload,  # the first request finds its model loaded
         }
         settings |= {name: value for name, value in shared_out.items() if name not in os.environ}
-        return self._http("worker", f"worker-{number}", port, settings, stop_timeout_s=_WORKER_STOP_S)
+        return self._http(
+            "worker", f"worker-{number}", port, settings, stop_timeout_s=_WORKER_STOP_S, start_timeout_s=_WORKER_START_S
+        )
 
     def _http(
-        self, role: str, name: str, port: int, settings: dict[str, object], *, stop_timeout_s: float = 10
+        self,
+        role: str,
+        name: str,
+        port: int,
+        settings: dict[str, object],
+        *,
+        start_timeout_s: float = 90,
+        stop_timeout_s: float = 10,
     ) -> ProcessSpec:
         return ProcessSpec(
             name=name,
@@ -101,6 +111,7 @@ class Services:
             log=self.state.log(name),
             is_ready=lambda: answers_ready(f"http://{LOOPBACK}:{port}"),
             address=f"{LOOPBACK}:{port}",
+            start_timeout_s=start_timeout_s,
             stop_timeout_s=stop_timeout_s,
         )
 
