@@ -199,11 +199,12 @@ class Batcher:
             sequence.end_with(Ending("error", InferenceError()))
 
     def _retire(self) -> None:
-        over = [sequence for sequence in (*self._running, *self._waiting) if sequence.is_over]
+        # One look at each: other threads end sequences at any time, one that ends after it is the next turn's.
+        over = dict.fromkeys(sequence for sequence in (*self._running, *self._waiting) if sequence.is_over)
         if not over:
             return
-        self._running = [sequence for sequence in self._running if not sequence.is_over]
-        self._waiting = deque(sequence for sequence in self._waiting if not sequence.is_over)
+        self._running = [sequence for sequence in self._running if sequence not in over]
+        self._waiting = deque(sequence for sequence in self._waiting if sequence not in over)
         self._may_admit = True
         for sequence in over:
             self._release(sequence)

@@ -155,6 +155,35 @@ def test_a_running_job_ends_at_its_deadline(batcher: Batcher, engine: FailingEng
     assert len(collector.events) == 1
 
 
+def test_a_job_that_is_cancelled_while_another_retires_is_not_lost(batcher: Batcher, engine: FailingEngine) -> None:
+    class CancelledAtALook(Sequence):
+        """Another thread's cancel comes just after the batcher has looked."""
+
+        is_due = False
+
+        @property
+        def is_over(self) -> bool:
+            was_over = super().is_over
+            if self.is_due:
+                self.end_with(Ending("cancelled"))
+            return was_over
+
+    collector = Collector()
+    sequence = CancelledAtALook(a_request(a_job("unlucky", max_tokens=50), collector), [1, 2], engine)
+    batcher.submit(sequence)
+    neighbour = submit(batcher, engine, "neighbour", max_tokens=50)
+    batcher.step()
+
+    ending = batcher.find("neighbour")
+    assert ending is not None
+    ending.end_with(Ending("cancelled"))
+    sequence.is_due = True
+    run(batcher)
+
+    assert [found.final.finish_reason for found in (collector, neighbour)] == ["cancelled", "cancelled"]
+    assert sorted(batcher._free_slots) == [0, 1, 2, 3]
+
+
 def test_an_abandoned_job_says_nothing_more(batcher: Batcher, engine: FailingEngine) -> None:
     collector = submit(batcher, engine)
     batcher.step()
