@@ -123,9 +123,6 @@ class Batcher:
 
     def _admit(self) -> None:
         self._take_arrived()
-        now = time.monotonic()
-        for sequence in (*self._running, *self._waiting):
-            sequence.expire_at(now)
         self._retire()
         while self._may_admit and self._waiting and self._free_slots:
             sequence = self._waiting.popleft()

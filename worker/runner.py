@@ -74,14 +74,7 @@ class Runner:
         if job.seq and job.job.model_digest != self._catalogue.get(model).sha256:
             raise WorkerLostError("The model's file has changed since the reply began; send the request again.")
         with self._cache.use(model) as loaded:
-            request = SequenceRequest(
-                job=job.job,
-                epoch=job.epoch,
-                logged=logged,
-                deadline=None,  # Redis' clock decides: a renewal answers "expired"
-                emit=job.emit,
-            )
-            job.submit_to(loaded, request)
+            job.submit_to(loaded, SequenceRequest(job=job.job, epoch=job.epoch, logged=logged, emit=job.emit))
             job.wait()
 
     def _logged(self, claimed: Claimed) -> list[TokensEvent]:

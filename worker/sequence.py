@@ -6,7 +6,7 @@ from threading import RLock
 
 import structlog
 
-from shared.errors import ContextLengthExceededError, DeadlineExceededError, DroverError
+from shared.errors import ContextLengthExceededError, DroverError
 from shared.events import FinalEvent, FinishReason, TokensEvent, Usage
 from shared.job import GenerateJob
 from worker.engine.base import Engine, Sampler
@@ -22,14 +22,13 @@ class SequenceRequest:
     """What the job side hands to a model.
 
     `logged` are the events of the job's earlier lives, in order; the sequence goes on after their last token.
-    `deadline` is in seconds of time.monotonic(). `emit` is called from the decode thread and must not block: one
-    TokensEvent per sampled token, then exactly one FinalEvent, unless the job is abandoned.
+    `emit` is called from the decode thread and must not block: one TokensEvent per sampled token, then exactly one
+    FinalEvent, unless the job is abandoned. The job's deadline is not kept here: Redis' clock decides, see leases.
     """
 
     job: GenerateJob
     epoch: int
     logged: list[TokensEvent]
-    deadline: float | None
     emit: Emit
 
 
@@ -51,7 +50,6 @@ class Sequence:
     def __init__(self, request: SequenceRequest, prompt: list[int], engine: Engine):
         logged_ids = [token for event in request.logged for token in event.token_ids]
         self.job = request.job
-        self.deadline = request.deadline
         self.tokens = prompt + logged_ids
         self.prompt_tokens = len(prompt)
         self.position = 0
@@ -106,11 +104,6 @@ class Sequence:
         """Ask for the end; the first who asks decides. The decode thread emits the final event."""
         if self.ending is None:
             self.ending = ending
-
-    def expire_at(self, now: float) -> None:
-        """End the sequence if its deadline has passed."""
-        if self.deadline is not None and now >= self.deadline:
-            self.end_with(Ending("error", DeadlineExceededError()))
 
     def abandon(self) -> None:
         """Once this returns, nothing is emitted any more."""

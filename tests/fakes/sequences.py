@@ -77,6 +77,5 @@ def a_request(
     *,
     epoch: int = 1,
     logged: list[TokensEvent] | None = None,
-    deadline: float | None = None,
 ) -> SequenceRequest:
-    return SequenceRequest(job or a_job(), epoch, logged or [], deadline, collector or Collector())
+    return SequenceRequest(job or a_job(), epoch, logged or [], collector or Collector())

@@ -13,7 +13,7 @@ from worker.loaded_model import LoadedModel
 
 def start(model: LoadedModel, job_id: str = "j1", **fields: Any) -> Collector:
     collector = Collector()
-    request = {name: fields.pop(name) for name in ("epoch", "logged", "deadline") if name in fields}
+    request = {name: fields.pop(name) for name in ("epoch", "logged") if name in fields}
     model.submit(a_request(a_job(job_id, **fields), collector, **request))
     return collector
 

@@ -99,7 +99,7 @@ async def test_a_job_whose_model_hangs_is_not_renewed_and_dropped_when_its_lease
     before = expiry_ms(client, job)
 
     with running_jobs.hold(job):
-        request = SequenceRequest(job=job.job, epoch=job.epoch, logged=[], deadline=None, emit=job.emit)
+        request = SequenceRequest(job=job.job, epoch=job.epoch, logged=[], emit=job.emit)
         job.submit_to(hanging_model, request)
         await asyncio.sleep(0.1)
         leases.renew()

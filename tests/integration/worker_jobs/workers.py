@@ -204,7 +204,7 @@ def expected_tokens(job: GenerateJob) -> list[int]:
         else:
             is_over = True
 
-    loaded.submit(SequenceRequest(job=job, epoch=1, logged=[], deadline=None, emit=emit))
+    loaded.submit(SequenceRequest(job=job, epoch=1, logged=[], emit=emit))
     end = time.monotonic() + 10
     while not is_over and time.monotonic() < end:
         time.sleep(0.005)

@@ -60,11 +60,11 @@ def batcher(engine: FailingEngine) -> Batcher:
 
 
 def submit(
-    batcher: Batcher, engine: FailingEngine, job_id: str = "j1", *, prompt: int = 5, deadline: float | None = None,
-    epoch: int = 1, logged: list[TokensEvent] | None = None, collector: Collector | None = None, **fields: Any,
+    batcher: Batcher, engine: FailingEngine, job_id: str = "j1", *, prompt: int = 5, epoch: int = 1,
+    logged: list[TokensEvent] | None = None, collector: Collector | None = None, **fields: Any,
 ) -> Collector:  # fmt: skip
     collector = collector or Collector()
-    request = a_request(a_job(job_id, **fields), collector, epoch=epoch, logged=logged, deadline=deadline)
+    request = a_request(a_job(job_id, **fields), collector, epoch=epoch, logged=logged)
     batcher.submit(Sequence(request, [10 + len(job_id)] * prompt, engine))
     return collector
 
@@ -133,26 +133,16 @@ def test_a_cancelled_job_frees_its_slot_within_one_step(batcher: Batcher, engine
     assert engine._filled == [0] * 4
 
 
-def test_a_waiting_job_past_its_deadline_never_decodes(batcher: Batcher, engine: FailingEngine) -> None:
-    late = submit(batcher, engine, "late", deadline=time.monotonic() - 1)
+def test_a_job_that_ends_while_it_waits_never_decodes(batcher: Batcher, engine: FailingEngine) -> None:
+    late = submit(batcher, engine, "late")
 
+    sequence = batcher.find("late")
+    assert sequence is not None
+    sequence.end_with(Ending("error", DeadlineExceededError()))
     run(batcher)
 
     assert late.error_code == DeadlineExceededError.code
     assert (late.events, engine.batches) == ([], [])
-
-
-def test_a_running_job_ends_at_its_deadline(batcher: Batcher, engine: FailingEngine) -> None:
-    collector = submit(batcher, engine, deadline=time.monotonic() + 3600)
-    batcher.step()
-
-    sequence = batcher.find("j1")
-    assert sequence is not None
-    sequence.deadline = time.monotonic()
-    batcher.step()
-
-    assert collector.error_code == DeadlineExceededError.code
-    assert len(collector.events) == 1
 
 
 def test_a_job_that_is_cancelled_while_another_retires_is_not_lost(batcher: Batcher, engine: FailingEngine) -> None:

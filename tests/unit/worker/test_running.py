@@ -49,9 +49,7 @@ def loaded() -> Iterator[LoadedModel]:
 
 
 def submit(running: RunningJob, loaded: LoadedModel) -> None:
-    running.submit_to(
-        loaded, SequenceRequest(job=running.job, epoch=running.epoch, logged=[], deadline=None, emit=running.emit)
-    )
+    running.submit_to(loaded, SequenceRequest(job=running.job, epoch=running.epoch, logged=[], emit=running.emit))
 
 
 def test_tokens_are_taken_as_one_event_in_order() -> None:
