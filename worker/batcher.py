@@ -27,7 +27,8 @@ class Batcher:
         self._engine = engine
         self._changed = threading.Condition()
         self._arrived: deque[Sequence] = deque()
-        self._live: dict[str, Sequence] = {}
+        self._live: dict[tuple[str, int], Sequence] = {}
+        """By job and epoch: an older life of a job may come late, and its end is not the younger one's."""
         self._is_closed = False
         self._waiting: deque[Sequence] = deque()
         self._running: list[Sequence] = []
@@ -46,21 +47,19 @@ class Batcher:
         self._thread.start()
 
     def submit(self, sequence: Sequence) -> None:
-        """Queue a sequence; an earlier life of the same job is dropped. Raises ModelUnavailableError after close."""
+        """Queue a sequence. Raises ModelUnavailableError after close."""
         with self._changed:
             if self._is_closed:
                 raise ModelUnavailableError
             if not self._live:
                 self.progress_at = time.monotonic()
-            if earlier := self._live.get(sequence.job.id):
-                earlier.abandon()
-            self._live[sequence.job.id] = sequence
+            self._live[sequence.job.id, sequence.epoch] = sequence
             self._arrived.append(sequence)
             self._changed.notify()
 
-    def find(self, job_id: str) -> Sequence | None:
+    def find(self, job_id: str, epoch: int) -> Sequence | None:
         with self._changed:
-            return self._live.get(job_id)
+            return self._live.get((job_id, epoch))
 
     def wake(self) -> None:
         """Make the decode thread look at its sequences, also when it has none."""
@@ -215,6 +214,5 @@ class Batcher:
 
     def _close(self, sequence: Sequence) -> None:
         with self._changed:
-            if self._live.get(sequence.job.id) is sequence:
-                del self._live[sequence.job.id]
+            self._live.pop((sequence.job.id, sequence.epoch), None)
         sequence.close()

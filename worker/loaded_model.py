@@ -66,17 +66,17 @@ class LoadedModel:
             sequence.ending = Ending("error", refusal)
         self._batcher.submit(sequence)
 
-    def cancel(self, job_id: str) -> None:
-        """End the job with a FinalEvent "cancelled" before the next step; unknown ids are ignored."""
-        self._end(job_id, Ending("cancelled"))
+    def cancel(self, job_id: str, epoch: int) -> None:
+        """End the job with a FinalEvent "cancelled" before the next step; an unknown one is ignored."""
+        self._end(job_id, epoch, Ending("cancelled"))
 
-    def expire(self, job_id: str) -> None:
-        """End the job with a FinalEvent "error", code deadline_exceeded; unknown ids are ignored."""
-        self._end(job_id, Ending("error", DeadlineExceededError()))
+    def expire(self, job_id: str, epoch: int) -> None:
+        """End the job with a FinalEvent "error", code deadline_exceeded; an unknown one is ignored."""
+        self._end(job_id, epoch, Ending("error", DeadlineExceededError()))
 
-    def abandon(self, job_id: str) -> None:
-        """Drop the job: once this returns, nothing of it is emitted any more; unknown ids are ignored."""
-        if sequence := self._batcher.find(job_id):
+    def abandon(self, job_id: str, epoch: int) -> None:
+        """Drop the job: once this returns, nothing of it is emitted any more; an unknown one is ignored."""
+        if sequence := self._batcher.find(job_id, epoch):
             sequence.abandon()
             self._batcher.wake()
 
@@ -97,8 +97,8 @@ class LoadedModel:
             # Freeing memory under a decode that hangs would crash the worker, and its other models with it.
             _log.error("decode_thread_does_not_end", model=self.entry.name)
 
-    def _end(self, job_id: str, ending: Ending) -> None:
-        if sequence := self._batcher.find(job_id):
+    def _end(self, job_id: str, epoch: int, ending: Ending) -> None:
+        if sequence := self._batcher.find(job_id, epoch):
             sequence.end_with(ending)
             self._batcher.wake()
 

@@ -67,7 +67,8 @@ class RunningJob:
         is_final = isinstance(event, FinalEvent)
         is_urgent = is_final or not self._has_emitted or len(self._outgoing) >= URGENT_TOKENS
         self._has_emitted = True
-        self._is_closed = is_final
+        if is_final:  # and never back to open: another thread may have halted the job meanwhile
+            self._is_closed = True
         self._notify(is_urgent)
 
     def take(self) -> Batch | None:
@@ -85,7 +86,8 @@ class RunningJob:
         return Batch(self, _joined(tokens) if tokens else None, final)
 
     def has_outgoing(self) -> bool:
-        return bool(self._outgoing)
+        """Whether events wait for the publisher; those of a job that is over never do."""
+        return bool(self._outgoing) and not self.is_over
 
     def submit_to(self, loaded: LoadedModel, request: SequenceRequest) -> None:
         """Have the model go on with the job, unless it was ended while the model was loading."""
@@ -95,17 +97,17 @@ class RunningJob:
             self._loaded = loaded
         loaded.submit(request)
         if self._is_closed or self.is_over:  # halted between the two lines above: the model did not know the job yet
-            loaded.abandon(self.id)
+            loaded.abandon(self.id, self.epoch)
 
     def cancel(self) -> None:
         """End the job as cancelled. Harmless twice; asked again by every append and renewal until it has happened."""
         if not self._end_before_submission("cancelled", None) and self._loaded is not None and not self.is_over:
-            self._loaded.cancel(self.id)
+            self._loaded.cancel(self.id, self.epoch)
 
     def expire(self) -> None:
         """End the job because its deadline has passed. Harmless twice."""
         if not self._end_before_submission("error", DeadlineExceededError()) and self._loaded and not self.is_over:
-            self._loaded.expire(self.id)
+            self._loaded.expire(self.id, self.epoch)
 
     def fail(self, error: DroverError) -> None:
         """End a job that no model decodes with one explicit error."""
@@ -118,7 +120,7 @@ class RunningJob:
             if loaded is None:
                 self._is_closed = True
         if loaded is not None and not self.is_over:
-            loaded.abandon(self.id)
+            loaded.abandon(self.id, self.epoch)
             self._is_closed = True
 
     def abandon(self) -> bool:
@@ -170,14 +172,15 @@ class RunningJobs:
     def hold(self, job: RunningJob) -> Iterator[None]:
         """Count the job as running within the block.
 
-        An older claim of the same job is abandoned first: models know jobs by id only, so its late end would hit the
-        new one.
+        Of two claims of one job the older one is abandoned, whichever of them comes first.
         """
         with self._lock:
-            older = self._jobs.get(job.id)
-            self._jobs[job.id] = job
-        if older is not None:
-            older.abandon()
+            other = self._jobs.get(job.id)
+            is_newest = other is None or other.epoch < job.epoch
+            if is_newest:
+                self._jobs[job.id] = job
+        if other is not None:
+            (other if is_newest else job).abandon()
         try:
             yield
         finally:

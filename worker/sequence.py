@@ -50,6 +50,7 @@ class Sequence:
     def __init__(self, request: SequenceRequest, prompt: list[int], engine: Engine):
         logged_ids = [token for event in request.logged for token in event.token_ids]
         self.job = request.job
+        self.epoch = request.epoch
         self.tokens = prompt + logged_ids
         self.prompt_tokens = len(prompt)
         self.position = 0
@@ -57,7 +58,6 @@ class Sequence:
         self.sampler: Sampler | None = None
         self.ending: Ending | None = None
         self.is_abandoned = False
-        self._epoch = request.epoch
         self._emit = request.emit
         self._emit_lock = RLock()  # an emit may itself find out that the job must be abandoned
         self._text = TextStream.resumed(
@@ -94,7 +94,7 @@ class Sequence:
         """Take a sampled token: log it, show what may be shown of it, notice the end."""
         self.tokens.append(token)
         text = self._text.push(piece)
-        self._send(TokensEvent(self.job.id, self.seq, self._epoch, [token], [text]))
+        self._send(TokensEvent(self.job.id, self.seq, self.epoch, [token], [text]))
         if self._text.is_stopped:
             self.end_with(Ending("stop"))
         elif self.seq >= self._limit:
@@ -119,7 +119,7 @@ class Sequence:
             usage = Usage(self.prompt_tokens, self.seq)
             error = self.ending.error.body()["error"] if self.ending.error else None
             text = self._text.finish()
-            self._send(FinalEvent(self.job.id, self.seq, self._epoch, self.ending.reason, text, usage, error))
+            self._send(FinalEvent(self.job.id, self.seq, self.epoch, self.ending.reason, text, usage, error))
 
     def _send(self, event: TokensEvent | FinalEvent) -> None:
         with self._emit_lock:

@@ -77,7 +77,7 @@ def test_a_cancelled_answer_ends_soon_and_frees_its_slot(model: LoadedModel) -> 
     collector = start(model, max_tokens=None, ignore_eos=True)
     collector.wait_for_tokens(3)
 
-    model.cancel("j1")
+    model.cancel("j1", 1)
     collector.wait()
 
     assert collector.final.finish_reason == "cancelled"
@@ -89,7 +89,7 @@ def test_an_expired_answer_ends_with_an_error(model: LoadedModel) -> None:
     collector = start(model, max_tokens=None, ignore_eos=True)
     collector.wait_for_tokens(1)
 
-    model.expire("j1")
+    model.expire("j1", 1)
     collector.wait()
 
     assert (collector.final.finish_reason, collector.error_code) == ("error", "deadline_exceeded")
@@ -99,7 +99,7 @@ def test_nothing_comes_from_an_abandoned_job(model: LoadedModel) -> None:
     collector = start(model, max_tokens=None, ignore_eos=True)
     collector.wait_for_tokens(1)
 
-    model.abandon("j1")
+    model.abandon("j1", 1)
     seen = len(collector.events)
     answer(model, "other", max_tokens=20)
 

@@ -123,7 +123,7 @@ def test_a_cancelled_job_frees_its_slot_within_one_step(batcher: Batcher, engine
     collector = submit(batcher, engine, max_tokens=50)
     batcher.step()
 
-    sequence = batcher.find("j1")
+    sequence = batcher.find("j1", 1)
     assert sequence is not None
     sequence.end_with(Ending("cancelled"))
     batcher.step()
@@ -136,7 +136,7 @@ def test_a_cancelled_job_frees_its_slot_within_one_step(batcher: Batcher, engine
 def test_a_job_that_ends_while_it_waits_never_decodes(batcher: Batcher, engine: FailingEngine) -> None:
     late = submit(batcher, engine, "late")
 
-    sequence = batcher.find("late")
+    sequence = batcher.find("late", 1)
     assert sequence is not None
     sequence.end_with(Ending("error", DeadlineExceededError()))
     run(batcher)
@@ -164,7 +164,7 @@ def test_a_job_that_is_cancelled_while_another_retires_is_not_lost(batcher: Batc
     neighbour = submit(batcher, engine, "neighbour", max_tokens=50)
     batcher.step()
 
-    ending = batcher.find("neighbour")
+    ending = batcher.find("neighbour", 1)
     assert ending is not None
     ending.end_with(Ending("cancelled"))
     sequence.is_due = True
@@ -178,7 +178,7 @@ def test_an_abandoned_job_says_nothing_more(batcher: Batcher, engine: FailingEng
     collector = submit(batcher, engine)
     batcher.step()
 
-    sequence = batcher.find("j1")
+    sequence = batcher.find("j1", 1)
     assert sequence is not None
     sequence.abandon()
     batcher.step()
@@ -192,7 +192,7 @@ def test_a_job_may_abandon_itself_while_it_is_told_of_a_token(batcher: Batcher, 
     class Fenced(Collector):
         def __call__(self, event: TokensEvent | FinalEvent) -> None:
             super().__call__(event)
-            sequence = batcher.find("j1")
+            sequence = batcher.find("j1", 1)
             assert sequence is not None
             sequence.abandon()
 
@@ -204,16 +204,19 @@ def test_a_job_may_abandon_itself_while_it_is_told_of_a_token(batcher: Batcher, 
     assert collector.finals == []
 
 
-def test_a_new_life_of_a_job_replaces_the_old_one(batcher: Batcher, engine: FailingEngine) -> None:
-    old = submit(batcher, engine, max_tokens=10)
-    batcher.step()
+def test_an_older_life_of_a_job_that_comes_late_leaves_the_younger_one_alone(
+    batcher: Batcher, engine: FailingEngine
+) -> None:
+    young = submit(batcher, engine, max_tokens=10, epoch=3)
+    old = submit(batcher, engine, max_tokens=10, epoch=1)
 
-    new = submit(batcher, engine, max_tokens=10, epoch=2, logged=old.events[:1])
+    sequence = batcher.find("j1", 1)
+    assert sequence is not None
+    sequence.abandon()
     run(batcher)
 
-    assert (len(old.events), old.finals) == (1, [])
-    assert [event.first_seq for event in new.events] == [*range(2, 11)]
-    assert {event.epoch for event in new.events} == {2}
+    assert (old.events, old.finals) == ([], [])
+    assert (young.final.finish_reason, young.final.last_seq, young.final.epoch) == ("length", 10, 3)
 
 
 def test_a_failed_decode_ends_its_sequences_and_nothing_else(batcher: Batcher, engine: FailingEngine) -> None:

@@ -46,12 +46,12 @@ class BatcherOrders(RuleBasedStateMachine):
 
     @rule(number=st.integers(0, 20))
     def cancel(self, number: int) -> None:
-        if sequence := self.batcher.find(f"j{number}"):
+        if sequence := self.batcher.find(f"j{number}", 1):
             sequence.end_with(Ending("cancelled"))
 
     @rule(number=st.integers(0, 20))
     def abandon(self, number: int) -> None:
-        if sequence := self.batcher.find(f"j{number}"):
+        if sequence := self.batcher.find(f"j{number}", 1):
             sequence.abandon()
 
     @rule(trouble=st.sampled_from([DecodeError, KvFullError]))

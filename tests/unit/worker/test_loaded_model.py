@@ -100,9 +100,9 @@ def test_a_template_that_fails_ends_the_job_and_not_the_model(template: str) -> 
 def test_unknown_jobs_are_ignored() -> None:
     model = a_model(SimulatedEngine(ENTRY, SimulatedOptions(step_ms=0)))
 
-    model.cancel("nobody")
-    model.expire("nobody")
-    model.abandon("nobody")
+    model.cancel("nobody", 1)
+    model.expire("nobody", 1)
+    model.abandon("nobody", 1)
 
     assert model.unfinished == 0
     model.close()
@@ -138,7 +138,7 @@ def test_the_kv_usage_grows_with_the_answer_and_falls_at_its_end() -> None:
     model.submit(a_request(a_job(max_tokens=None), collector))
     collector.wait_for_tokens(2)
     used = model.kv_usage_ratio
-    model.cancel("j1")
+    model.cancel("j1", 1)
     collector.wait()
 
     assert 0 < used < 1

@@ -1,3 +1,4 @@
+from collections import deque
 from collections.abc import Iterator
 
 import pytest
@@ -176,3 +177,31 @@ def test_a_new_claim_of_a_job_abandons_the_old_one() -> None:
             assert jobs.all() == [new]
         assert jobs.all() == []
     assert len(jobs) == 0
+
+
+def test_an_old_claim_that_comes_late_is_abandoned_and_the_new_one_goes_on() -> None:
+    jobs = RunningJobs()
+    old, _ = new_running(epoch=1)
+    new, _ = new_running(epoch=3)
+
+    with jobs.hold(new), jobs.hold(old):
+        assert old.is_over
+        assert not new.is_over
+        assert jobs.all() == [new]
+    assert len(jobs) == 0
+
+
+def test_a_job_that_is_halted_while_it_emits_stays_halted() -> None:
+    class HaltedMeanwhile(deque[TokensEvent | FinalEvent]):
+        """Another thread's halt comes when the event is in and `emit` has not ended."""
+
+        def append(self, event: TokensEvent | FinalEvent) -> None:
+            super().append(event)
+            running.halt()
+
+    running, _ = new_running()
+    running._outgoing = HaltedMeanwhile()
+
+    running.emit(token(1))
+
+    assert running.is_closed
