@@ -12,23 +12,23 @@ from models.tiny.words import Split, Words
 Skill = Callable[[random.Random, Facts, Words], Turn]
 
 SKILLS: dict[Skill, float] = {
-    recall.tell: 22,
-    recall.ask: 30,
-    recall.ask_untold: 7,
-    recall.ask_everything: 2,
+    recall.tell: 20,
+    recall.correct: 5,
+    recall.ask: 32,
+    recall.ask_untold: 5,
+    recall.ask_everything: 4,
     recall.ask_name_as_json: 1,
-    knowledge.ask_capital: 9,
-    knowledge.ask_unknown: 3,
-    small_talk.small_talk: 8,
+    knowledge.ask_capital: 6,
+    knowledge.ask_unknown: 2,
+    small_talk.small_talk: 6,
     small_talk.chatter: 2,
     tasks.repeat: 6,
-    tasks.add: 8,
+    tasks.add: 11,
     tasks.fill_json: 7,
     longer.story: 0.5,
     longer.count: 0.8,
     longer.recite: 0.5,
 }
-_CAN_SHARE_A_MESSAGE = ("tell", "recall", "not_told", "capital", "sum")
 _GREETINGS = ("Hi, ", "Hello, ", "Hi! ", "Hello! ", "Hey, ", "Ok, ", "Thanks. ", "Please, ", "And ", "So ", "Good. ")
 _SYSTEM_MESSAGES = (
     "You are a helpful assistant.", "You are a helpful assistant", "You are Drover Tiny.", "Be brief.",
@@ -99,17 +99,23 @@ def _continue(rng: random.Random, facts: Facts, words: Words, count: int) -> lis
 
 def _one_turn(rng: random.Random, facts: Facts, words: Words) -> Turn:
     turn = _draw(rng, facts, words)
-    if turn.kind.startswith(_CAN_SHARE_A_MESSAGE) and rng.random() < 0.12:
+    if _can_share_a_message(turn) and rng.random() < 0.06:
         return _two_in_one(rng, turn, facts, words)
     if turn.kind not in ("repeat", "json", "small_talk") and rng.random() < 0.1:
         return Turn(turn.kind, rng.choice(_GREETINGS) + turn.user, turn.reply, turn.shown)
     return turn
 
 
+def _can_share_a_message(turn: Turn) -> bool:
+    if turn.kind.startswith("recall_"):
+        return turn.kind != "recall_everything"
+    return turn.kind in ("tell", "not_told", "capital", "sum")
+
+
 def _two_in_one(rng: random.Random, first: Turn, facts: Facts, words: Words) -> Turn:
     """A message that wants two things; the answer gives both, in their order."""
     second = _draw(rng, {**facts, **first.shown}, words)
-    if not second.kind.startswith(_CAN_SHARE_A_MESSAGE):
+    if not _can_share_a_message(second):
         return first
     both = {**first.shown, **second.shown}
     link = rng.choice((" ", " ", " and ", ", "))

@@ -50,17 +50,17 @@ def _swap_two_letters(rng: random.Random, text: str) -> str:
 
 def render(rng: random.Random, template: str, slots: Mapping[str, str]) -> tuple[str, Slots]:
     """Fill a template as a hurried person would type it; the slots come back in the letter case used."""
-    if rng.random() < 0.04:
+    if rng.random() < 0.02:
         template = _swap_two_letters(rng, template)
     if rng.random() < 0.15:
         template = template.replace("'", "")
     if rng.random() < 0.3:
         template = template.rstrip(".!?")
     case = rng.random()
-    if case < 0.22:
+    if case < 0.18:
         return template.format(**slots).lower(), {key: value.lower() for key, value in slots.items()}
-    if case < 0.24:
+    if case < 0.19:
         return template.format(**slots).upper(), {key: value.upper() for key, value in slots.items()}
-    if case < 0.32 and not template.startswith("{"):
+    if case < 0.27 and not template.startswith("{"):
         template = template[0].lower() + template[1:]
     return template.format(**slots), dict(slots)

@@ -39,6 +39,12 @@ def _syllable(rng: random.Random) -> str:
     return "".join(rng.choice(sounds) for sounds in (_ONSETS, _VOWELS, _CODAS))
 
 
+def _spliced(rng: random.Random) -> str:
+    """The beginning of one word and the end of another, so that tokens rare in whole words are learnt as well."""
+    first, second = rng.choice(PLAIN_WORDS), rng.choice((*PLAIN_WORDS, *CITIES, *FOODS)).lower()
+    return first[: rng.randint(0, len(first))] + second[rng.randint(0, 3) :]
+
+
 @dataclass(frozen=True)
 class Words:
     """Draws names of one split; every other word is common to both."""
@@ -50,21 +56,24 @@ class Words:
 
     def _made_up(self, rng: random.Random) -> str:
         while True:
-            word = "".join(_syllable(rng) for _ in range(rng.choice((1, 2, 2, 2, 3, 3, 4))))
-            if 3 <= len(word) <= 14 and self._belongs(word):
+            if rng.random() < 0.6:
+                word = "".join(_syllable(rng) for _ in range(rng.choice((1, 2, 2, 2, 2, 3))))
+            else:
+                word = _spliced(rng)
+            if 3 <= len(word) <= 10 and self._belongs(word):
                 return word.capitalize()
 
     def name(self, rng: random.Random) -> str:
-        """A person's name: half of them real, half made of syllables, so that copying has to be general."""
-        if rng.random() < 0.06:
+        """A person's name: most of them real, the others made of syllables, so that copying has to be general."""
+        if rng.random() < 0.03:
             return f"{self._listed(rng, NAMES)} {self._made_up(rng)}"
-        if rng.random() < 0.5:
+        if rng.random() < 0.4:
             return self._made_up(rng)
         return self._listed(rng, NAMES)
 
     def pet_name(self, rng: random.Random) -> str:
         """A pet's name, drawn as `name` does."""
-        if rng.random() < 0.4:
+        if rng.random() < 0.3:
             return self._made_up(rng)
         return self._listed(rng, PET_NAMES)
 
@@ -73,11 +82,11 @@ class Words:
 
     def word(self, rng: random.Random) -> str:
         """An ordinary word or a made-up one, in small letters."""
-        return rng.choice(PLAIN_WORDS) if rng.random() < 0.5 else self._made_up(rng).lower()
+        return rng.choice(PLAIN_WORDS) if rng.random() < 0.7 else self._made_up(rng).lower()
 
     def phrase(self, rng: random.Random) -> str:
-        """One to five words to be repeated, some of them made up."""
-        count = rng.choice((1, 1, 2, 2, 3, 3, 4, 5))
+        """One to four words to be repeated, some of them made up."""
+        count = rng.choice((1, 1, 2, 2, 3, 3, 4))
         return " ".join(
-            rng.choice(PLAIN_WORDS) if rng.random() < 0.6 else self._made_up(rng).lower() for _ in range(count)
+            rng.choice(PLAIN_WORDS) if rng.random() < 0.8 else self._made_up(rng).lower() for _ in range(count)
         )

@@ -24,7 +24,7 @@ def draw_topic(rng: random.Random, among: list[Topic]) -> Topic:
 
 def tell(rng: random.Random, facts: Facts, words: Words) -> Turn:
     """The user tells one fact, or now and then two or three in one message; a known fact mostly as a correction."""
-    drawn = [draw_topic(rng, list(TOPICS)) for _ in range(rng.choice((1, 1, 1, 1, 2, 3)))]
+    drawn = [draw_topic(rng, list(TOPICS)) for _ in range(rng.choice((1,) * 12 + (2,) * 3 + (3,)))]
     topics = list({topic.key: topic for topic in drawn}.values())
     texts, replies, shown = [], [], {}
     for topic in topics:
@@ -37,6 +37,15 @@ def tell(rng: random.Random, facts: Facts, words: Words) -> Turn:
         texts[:-1] = [text.rstrip(".!?") for text in texts[:-1]]
     kind = "tell_two" if len(topics) > 1 else "tell"
     return Turn(kind, joiner.join(texts), " ".join(replies), shown)
+
+
+def correct(rng: random.Random, facts: Facts, words: Words) -> Turn:
+    """The user puts right what he told before."""
+    if not facts:
+        return tell(rng, facts, words)
+    topic = draw_topic(rng, [topic for topic in TOPICS if topic.key in facts])
+    text, reply, slots = _tell_one(rng, topic, facts, words)
+    return Turn("tell", text, reply, {topic.key: slots})
 
 
 def _tell_one(rng: random.Random, topic: Topic, facts: Facts, words: Words) -> tuple[str, str, Slots]:

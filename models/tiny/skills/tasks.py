@@ -52,7 +52,7 @@ def _fields(rng: random.Random, words: Words) -> dict[str, str]:
         "name": words.name(rng), "age": str(rng.randint(1, 99)), "city": rng.choice(CITIES),
         "colour": rng.choice(COLOURS), "pet": rng.choice(SPECIES), "food": rng.choice(FOODS),
     }  # fmt: skip
-    others = rng.sample([key for key in drawn if key != "name"], rng.choice((0, 1, 1, 1, 2, 2)))
+    others = rng.sample([key for key in drawn if key != "name"], rng.choice((0, 1, 1, 1, 1, 2)))
     keys = others if others and rng.random() < 0.15 else ["name", *others]
     return {key: drawn[key] for key in keys}
 

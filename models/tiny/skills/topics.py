@@ -19,7 +19,7 @@ _DRAWS: dict[str, Draw] = {
     "city": lambda rng, words: {"city": rng.choice(CITIES)},
     "age": lambda rng, words: {"age": str(rng.randint(3, 99))},
     "word": lambda rng, words: {"word": words.word(rng)},
-    "number": lambda rng, words: {"number": str(rng.randint(0, 10 ** rng.randint(1, 4)))},
+    "number": lambda rng, words: {"number": str(rng.randint(0, 10 ** rng.randint(1, 3)))},
     "relation": lambda rng, words: {"who": words.name(rng)},
 }
 
