@@ -1,5 +1,6 @@
 """Who calls: from a Bearer key to an identity, by the session service and a short memory of its answers."""
 
+import asyncio
 import hashlib
 
 from cachetools import TTLCache
@@ -21,6 +22,7 @@ class Authenticator:
         self._sessions = sessions
         self._known: TTLCache[bytes, Identity] = TTLCache(CACHE_ENTRIES, ttl_s)
         self._refused: TTLCache[bytes, str] = TTLCache(CACHE_ENTRIES, refused_ttl_s)
+        self._checking: dict[bytes, asyncio.Task[Identity]] = {}
 
     async def identity(self, authorization: str | None) -> Identity:
         """The caller behind an Authorization header.
@@ -36,6 +38,13 @@ class Authenticator:
             return known
         if (refusal := self._refused.get(digest)) is not None:
             raise AuthenticationError(refusal)
+        checking = self._checking.get(digest)
+        if checking is None:  # a burst of requests with one new key asks the session service once
+            checking = self._checking[digest] = asyncio.create_task(self._check(digest, api_key))
+            checking.add_done_callback(lambda _: self._checking.pop(digest, None))
+        return await asyncio.shield(checking)
+
+    async def _check(self, digest: bytes, api_key: str) -> Identity:
         try:
             identity = await self._sessions.verify_key(api_key)
         except AuthenticationError as error:

@@ -15,6 +15,7 @@ from shared.errors import UnavailableError
 from shared.events import FinalEvent, TokensEvent
 from shared.job import GenerateJob
 from shared.ledger import Accepted, AsyncLedger, Idempotency, JobStatus
+from shared.settings import ConfigurationError
 
 MAX_CONNECTIONS = 64
 """Two thousand streams may look into the log in the same second; they take turns on these."""
@@ -25,21 +26,27 @@ Answer = TypeVar("Answer")
 
 
 class Jobs:
-    """The ledger's calls. Besides the ledger's own errors each raises UnavailableError when Redis is away."""
+    """The ledger's calls. Besides the ledger's own errors each raises UnavailableError when Redis is away.
+
+    To make one raises ConfigurationError for a `redis_url` that is none.
+    """
 
     def __init__(self, redis_url: str, *, timeout_s: float, max_queued_jobs: int):
         self._timeout_s = timeout_s
         self._max_queued_jobs = max_queued_jobs
-        pool = BlockingConnectionPool.from_url(
-            redis_url,
-            max_connections=MAX_CONNECTIONS,
-            timeout=timeout_s,
-            socket_connect_timeout=timeout_s / 2,
-            socket_timeout=timeout_s / 2,
-            # One retry, for the kept connection that a restart of Redis has closed. redis-py's ten retries would take
-            # longer than any caller waits; every call is idempotent, so the caller may simply come again.
-            retry=Retry(ConstantBackoff(0.02), 1),
-        )
+        try:
+            pool = BlockingConnectionPool.from_url(
+                redis_url,
+                max_connections=MAX_CONNECTIONS,
+                timeout=timeout_s,
+                socket_connect_timeout=timeout_s / 2,
+                socket_timeout=timeout_s / 2,
+                # One retry, for the kept connection that a restart of Redis has closed. redis-py's ten retries would take
+                # longer than any caller waits; every call is idempotent, so the caller may simply come again.
+                retry=Retry(ConstantBackoff(0.02), 1),
+            )
+        except ValueError as error:
+            raise ConfigurationError("REDIS_URL must look like redis://host:6379/0.") from error
         self._client: Redis = Redis.from_pool(pool)
         self._ledger = AsyncLedger(self._client)
 

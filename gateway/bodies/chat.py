@@ -106,15 +106,15 @@ class ChatCompletionBody(SamplingFields, UnsupportedFields):
     max_tokens: int | None = Field(default=None, ge=1, le=INT64_MAX)
     max_completion_tokens: int | None = Field(default=None, ge=1, le=INT64_MAX)
     stop: Annotated[
-        list[Annotated[str, Field(min_length=1, max_length=1000)]] | None,
+        Annotated[list[Annotated[str, Field(min_length=1, max_length=1000)]], Field(max_length=MAX_STOP_STRINGS)] | None,
         BeforeValidator(as_list),
-        Field(max_length=MAX_STOP_STRINGS, description="a string or up to four"),
+        Field(description="a string or up to four"),
     ] = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     n: int | None = Field(default=None, ge=1)
     user: str | None = None
-    metadata: dict[str, Any] | None = None
+    metadata: dict[str, str] | None = None
 
     session_id: str | None = Field(default=None, min_length=1, max_length=128, description="Drover: go on with it")
     timeout_s: float | None = Field(default=None, gt=0, le=86_400, description="Drover: the request's deadline")

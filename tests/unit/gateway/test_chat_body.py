@@ -54,6 +54,7 @@ def test_a_plain_request_takes_every_default() -> None:
         {"n": 0},
         {"user": 7},
         {"metadata": "x"},
+        {"metadata": {"a": {"b": "c"}}},
         {"session_id": ""},
         {"timeout_s": 0},
         {"model": ""},
@@ -87,6 +88,11 @@ def test_unknown_fields_are_ignored() -> None:
 def test_the_newer_name_of_the_token_limit_wins() -> None:
     assert read(max_tokens=5, max_completion_tokens=3).token_limit == 3
     assert read(max_tokens=5).token_limit == 5
+
+
+@pytest.mark.parametrize("name", sorted(set(ChatCompletionBody.model_fields) - {"model", "messages"}))
+def test_null_is_as_good_as_leaving_a_field_out(name: str) -> None:
+    assert getattr(read(**{name: None}), name) is None
 
 
 def test_one_stop_string_is_a_list_of_one() -> None:
