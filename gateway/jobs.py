@@ -41,8 +41,8 @@ class Jobs:
                 timeout=timeout_s,
                 socket_connect_timeout=timeout_s / 2,
                 socket_timeout=timeout_s / 2,
-                # One retry, for the kept connection that a restart of Redis has closed. redis-py's ten retries would take
-                # longer than any caller waits; every call is idempotent, so the caller may simply come again.
+                # One retry, for the kept connection that a restart of Redis has closed. redis-py's ten would take longer
+                # than any caller waits; every call is idempotent, so the caller may simply come again.
                 retry=Retry(ConstantBackoff(0.02), 1),
             )
         except ValueError as error:
