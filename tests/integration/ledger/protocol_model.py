@@ -30,6 +30,7 @@ class ModelJob:
     used: int = 0
     final: FinalEvent | None = None
     stored_times: int = 0
+    holder: "Grip | None" = None
 
     @property
     def id(self) -> str:
@@ -97,5 +98,24 @@ class Grip:
     last_event: TokensEvent | None = None
 
     @property
+    def newest(self) -> "Grip":
+        """The latest claim of the same job: the one that is not a zombie, if any."""
+        return self.job.holder or self
+
+    @property
     def is_held(self) -> bool:
         return self.job.epoch == self.epoch and self.job.state == "running"
+
+
+def check_log(job: ModelJob, events: list[TokensEvent | FinalEvent]) -> None:
+    """The log holds the job's tokens without a gap, each once, and exactly one end if the job has ended."""
+    assert events[: len(job.log)] == job.log
+    written = [token for event in job.log for token in event.token_ids]
+    assert [token % 1000 for token in written] == list(range(1, job.seq + 1))
+    ends = events[len(job.log) :]
+    assert len(ends) == job.is_final
+    if job.final:
+        (end,) = ends
+        assert isinstance(end, FinalEvent)
+        assert (end.last_seq, end.finish_reason, end.usage) == (job.seq, job.final.finish_reason, job.final.usage)
+        assert (end.error or {}).get("code") == (job.final.error or {}).get("code")
