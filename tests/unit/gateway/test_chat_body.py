@@ -54,7 +54,6 @@ def test_a_plain_request_takes_every_default() -> None:
         {"n": 0},
         {"user": 7},
         {"metadata": "x"},
-        {"metadata": {"a": {"b": "c"}}},
         {"session_id": ""},
         {"timeout_s": 0},
         {"model": ""},
@@ -93,6 +92,10 @@ def test_the_newer_name_of_the_token_limit_wins() -> None:
 @pytest.mark.parametrize("name", sorted(set(ChatCompletionBody.model_fields) - {"model", "messages"}))
 def test_null_is_as_good_as_leaving_a_field_out(name: str) -> None:
     assert getattr(read(**{name: None}), name) is None
+
+
+def test_metadata_is_flat_so_that_every_body_has_a_digest() -> None:
+    assert wrong_field(metadata={"a": {"b": "c"}}) == "metadata.a"
 
 
 def test_one_stop_string_is_a_list_of_one() -> None:
