@@ -36,7 +36,7 @@ class GenerateJob(BaseModel):
     (milliseconds since the epoch), and set by the accept script from `timeout_s`.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)  # errors are logged, prompts never
 
     id: str
     tenant_id: str

@@ -1,5 +1,6 @@
 """The runner: one hint, from the claim of its job to the job's last word."""
 
+import time
 from uuid import uuid4
 
 import structlog
@@ -69,13 +70,24 @@ class Runner:
         return answer
 
     def _generate(self, job: RunningJob, logged: list[TokensEvent]) -> None:
-        """Submit the job and wait. Raises WorkerLostError, or what ModelCache.use raises."""
+        """Submit the job and wait, or give it back. Raises WorkerLostError, or what ModelCache.use raises."""
         model = job.job.model
         if job.seq and job.job.model_digest != self._catalogue.get(model).sha256:
             raise WorkerLostError("The model's file has changed since the reply began; send the request again.")
         with self._cache.use(model) as loaded:
+            if loaded.is_stalled(time.monotonic()):
+                return self._give_back(job)
             job.submit_to(loaded, SequenceRequest(job=job.job, epoch=job.epoch, logged=logged, emit=job.emit))
             job.wait()
+
+    def _give_back(self, job: RunningJob) -> None:
+        """Leave the job to another worker: one whose model hangs would use up its deliveries and kill it.
+
+        No hint is sent. The reaper does so after a while, which keeps the job from circling if this is the only worker.
+        """
+        log.warning("job_given_back", job_id=job.id, model=job.job.model, reason="the model makes no progress")
+        job.abandon()
+        self._ledger.release(job.id, job.epoch)
 
     def _logged(self, claimed: Claimed) -> list[TokensEvent]:
         if not claimed.seq:
