@@ -49,7 +49,9 @@ class Catalogue:
             entries = [ModelEntry(name=name, **fields) for name, fields in written.models.items()]
         except FileNotFoundError as error:
             raise ConfigurationError(f"{path} is missing: set DROVER_MODELS_DIR to the folder that has it.") from error
-        except (tomllib.TOMLDecodeError, ValidationError, TypeError) as error:
+        except OSError as error:
+            raise ConfigurationError(f"{path} cannot be read ({error.strerror}).") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError, TypeError) as error:
             raise ConfigurationError(f"{path} is not valid: {error}") from error
         return cls(entries, models_dir)
 

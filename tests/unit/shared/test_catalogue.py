@@ -57,6 +57,20 @@ def test_a_catalogue_that_is_not_valid_is_refused_with_its_path(tmp_path: Path, 
         Catalogue.load(write(tmp_path, text))
 
 
+def test_a_catalogue_that_cannot_be_read_is_refused_with_its_path(tmp_path: Path) -> None:
+    (tmp_path / "models.toml").mkdir()
+
+    with pytest.raises(ConfigurationError, match=r"models\.toml cannot be read"):
+        Catalogue.load(tmp_path)
+
+
+def test_a_catalogue_that_is_no_text_is_refused_with_its_path(tmp_path: Path) -> None:
+    (tmp_path / "models.toml").write_bytes(b"\xff\xfe")
+
+    with pytest.raises(ConfigurationError, match=r"models\.toml is not valid"):
+        Catalogue.load(tmp_path)
+
+
 def test_a_missing_catalogue_says_which_setting_to_change(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="DROVER_MODELS_DIR"):
         Catalogue.load(tmp_path)
