@@ -126,14 +126,16 @@ class Publisher:
         if not waiting:
             return
         answers = self._ledger.append([tokens for _, tokens in waiting])
+        written = 0
         for (batch, tokens), answer in zip(waiting, answers, strict=True):
             batch.tokens = None
             if answer == "fenced":
                 self._lose(batch)
                 continue
-            instruments.TOKENS.add(len(tokens.token_ids), {"kind": "completion"})
+            written += len(tokens.token_ids)
             if answer == "cancelled":
                 batch.job.cancel()
+        instruments.TOKENS.add(written, {"kind": "completion"})  # once: it takes 10 µs
 
     def _write_finals(self, batches: list[Batch]) -> None:
         for batch in batches:
