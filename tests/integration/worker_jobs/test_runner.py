@@ -10,7 +10,7 @@ import redis
 from shared.catalogue import Catalogue, ModelEntry
 from shared.ledger import Ledger
 from tests.fakes.sequences import a_job, a_request
-from tests.integration.worker_jobs.workers import MODEL, Jobs
+from tests.integration.worker_jobs.workers import MODEL, Jobs, eventually
 from worker.engine.base import Engine, Piece
 from worker.engine.simulated import SimulatedEngine, SimulatedFactory, SimulatedOptions
 from worker.model_cache import CacheOptions, ModelCache
@@ -65,8 +65,11 @@ async def test_a_job_whose_model_hangs_here_goes_back_uncounted(
 ) -> None:
     with cache.use(MODEL) as loaded:
         loaded.submit(a_request(a_job("the one that hangs", model=MODEL)))
-        while not loaded.is_stalled(time.monotonic()):
-            await asyncio.sleep(0.01)
+
+        async def is_stalled() -> bool:
+            return loaded.is_stalled(time.monotonic())
+
+        await eventually(is_stalled)
         job = await jobs.accept()
 
         thread = threading.Thread(target=runner.run, args=[job.id], daemon=True)
