@@ -31,6 +31,9 @@ WITHOUT_EFFECT: tuple[Any, ...] = (None, False, [], {}, 0, "none", "auto", ["tex
 """What clients send in those fields when they want nothing of them."""
 
 
+StopString = Annotated[str, Field(min_length=1, max_length=1000)]
+
+
 def as_list(stop: Any) -> Any:
     return [stop] if isinstance(stop, str) else stop
 
@@ -106,7 +109,7 @@ class ChatCompletionBody(SamplingFields, UnsupportedFields):
     max_tokens: int | None = Field(default=None, ge=1, le=INT64_MAX)
     max_completion_tokens: int | None = Field(default=None, ge=1, le=INT64_MAX)
     stop: Annotated[
-        Annotated[list[Annotated[str, Field(min_length=1, max_length=1000)]], Field(max_length=MAX_STOP_STRINGS)] | None,
+        Annotated[list[StopString], Field(max_length=MAX_STOP_STRINGS)] | None,
         BeforeValidator(as_list),
         Field(description="a string or up to four"),
     ] = None
