@@ -41,7 +41,7 @@ class Jobs:
                 timeout=timeout_s,
                 socket_connect_timeout=timeout_s / 2,
                 socket_timeout=timeout_s / 2,
-                # One retry, for the kept connection that a restart of Redis has closed. redis-py's ten would take longer
+                # One retry, for the kept connection closed by a restart of Redis. redis-py's ten would last longer
                 # than any caller waits; every call is idempotent, so the caller may simply come again.
                 retry=Retry(ConstantBackoff(0.02), 1),
             )
