@@ -118,6 +118,8 @@ class Assembly:
                 self._state.postgres_dir, self._ports.any(), secrets.postgres_password, self._state.log("postgres")
             )
             self._step("the database's files are there", postgres.prepare)
+            for folder in postgres.opened_folders:
+                self._say(f"{folder} may now be passed by every user (o+x): Postgres does not run as root")
             specs.append(postgres.spec())
             database_url = postgres.url
         self._supervisor.start(specs)

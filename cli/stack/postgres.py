@@ -30,6 +30,8 @@ class EmbeddedPostgres:
         self._log = log
         self._bin_dir = _bin_dir()
         self._user = unprivileged_user(data_dir)
+        self.opened_folders: list[Path] = []
+        """Folders that `prepare` made passable for everyone (o+x), so that Postgres' user gets to its files."""
 
     @property
     def url(self) -> str:
@@ -38,7 +40,7 @@ class EmbeddedPostgres:
     def prepare(self) -> bool:
         """Make the database files if there are none; True if they were made. Raises StackError."""
         if self._user is not None:
-            let_in(self._user, self._bin_dir)
+            self.opened_folders += let_in(self._user, self._bin_dir)
         if (self._data_dir / "PG_VERSION").exists():
             _drop_stale_pid_file(self._data_dir / "postmaster.pid")
             return False
@@ -46,7 +48,7 @@ class EmbeddedPostgres:
         shutil.rmtree(draft, ignore_errors=True)  # of an initdb that was killed
         draft.mkdir(mode=0o700)
         if self._user is not None:
-            let_in(self._user, draft, owns=True)
+            self.opened_folders += let_in(self._user, draft, owns=True)
         self._run_initdb(draft)
         draft.rename(self._data_dir)
         return True

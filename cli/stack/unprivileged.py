@@ -26,21 +26,23 @@ def unprivileged_user(data_dir: Path) -> str | None:
     raise StackError("Postgres does not run as root and there is no user `nobody`: run Drover as an ordinary user.")
 
 
-def let_in(user: str, path: Path, *, owns: bool = False) -> None:
+def let_in(user: str, path: Path, *, owns: bool = False) -> list[Path]:
     """Let `user` pass through the folders above `path` (o+x: pass, not list), and read or own `path` itself.
 
-    Needs root. Folders that everyone may pass are left as they are.
+    Needs root. Returns the folders that it opened; those that everyone may pass are left as they are.
     """
+    folders = [*path.resolve().parents]
     if owns:
         entry = pwd.getpwnam(user)
         os.chown(path, entry.pw_uid, entry.pw_gid)
     else:
-        _let_pass(path)
-    for parent in path.resolve().parents:
-        _let_pass(parent)
+        folders.append(path)
+    return [folder for folder in folders if _let_pass(folder)]
 
 
-def _let_pass(folder: Path) -> None:
+def _let_pass(folder: Path) -> bool:
     mode = stat.S_IMODE(folder.stat().st_mode)
-    if not mode & stat.S_IXOTH:
-        folder.chmod(mode | stat.S_IXOTH)
+    if mode & stat.S_IXOTH:
+        return False
+    folder.chmod(mode | stat.S_IXOTH)
+    return True
