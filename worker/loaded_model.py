@@ -5,7 +5,7 @@ import threading
 import structlog
 
 from shared.catalogue import ModelEntry
-from shared.errors import BadRequestError, DeadlineExceededError, DroverError, ModelUnavailableError, WorkerLostError
+from shared.errors import BadRequestError, DeadlineExceededError, ModelUnavailableError, WorkerLostError
 from shared.job import GenerateJob
 from shared.templates import render
 from worker.batcher import Batcher
@@ -50,21 +50,11 @@ class LoadedModel:
     def submit(self, request: SequenceRequest) -> None:
         """Render, tokenize and queue the job.
 
-        Whatever is wrong with the job itself comes as a FinalEvent. Raises ModelUnavailableError if closed.
+        Raises WorkerLostError if its first tokens came from another file, BadRequestError, ModelLoadError or
+        InferenceError if its messages make no prompt, ModelUnavailableError if the model is closed.
         """
-        prompt: list[int] = []
-        refusal = self._refusal(request)
-        if refusal is None:
-            try:
-                prompt = self._prompt(request.job)
-            except ModelUnavailableError:
-                raise
-            except DroverError as error:
-                refusal = error
-        sequence = Sequence(request, prompt, self._engine)
-        if refusal is not None:
-            sequence.ending = Ending("error", refusal)
-        self._batcher.submit(sequence)
+        self._check_origin(request)
+        self._batcher.submit(Sequence(request, self._prompt(request.job), self._engine))
 
     def cancel(self, job_id: str, epoch: int) -> None:
         """End the job with a FinalEvent "cancelled" before the next step; an unknown one is ignored."""
@@ -102,13 +92,11 @@ class LoadedModel:
             sequence.end_with(ending)
             self._batcher.wake()
 
-    def _refusal(self, request: SequenceRequest) -> DroverError | None:
-        """Why a job cannot be continued here: its first tokens came from another file."""
+    def _check_origin(self, request: SequenceRequest) -> None:
         logged = [token for event in request.logged for token in event.token_ids]
         is_known = all(0 <= token < len(self._engine.token_bytes) for token in logged)
         if logged and (request.job.model_digest != self.entry.sha256 or not is_known):
-            return WorkerLostError("The model's file has changed since the answer began; send the request again.")
-        return None
+            raise WorkerLostError("The model's file has changed since the answer began; send the request again.")
 
     def _prompt(self, job: GenerateJob) -> list[int]:
         engine = self._engine

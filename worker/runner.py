@@ -5,8 +5,7 @@ from uuid import uuid4
 
 import structlog
 
-from shared.catalogue import Catalogue
-from shared.errors import DroverError, InferenceError, WorkerLostError
+from shared.errors import DroverError, InferenceError
 from shared.events import TokensEvent
 from shared.ledger import Claimed, ClaimRefused, Ledger
 from worker.model_cache import ModelCache
@@ -24,7 +23,6 @@ class Runner:
         self,
         ledger: Ledger,
         cache: ModelCache,
-        catalogue: Catalogue,
         jobs: RunningJobs,
         publisher: Publisher,
         *,
@@ -33,7 +31,6 @@ class Runner:
     ):
         self._ledger = ledger
         self._cache = cache
-        self._catalogue = catalogue
         self._jobs = jobs
         self._publisher = publisher
         self._worker_id = worker_id
@@ -70,11 +67,8 @@ class Runner:
         return answer
 
     def _generate(self, job: RunningJob, logged: list[TokensEvent]) -> None:
-        """Submit the job and wait, or give it back. Raises WorkerLostError, or what ModelCache.use raises."""
-        model = job.job.model
-        if job.seq and job.job.model_digest != self._catalogue.get(model).sha256:
-            raise WorkerLostError("The model's file has changed since the reply began; send the request again.")
-        with self._cache.use(model) as loaded:
+        """Submit the job and wait, or give it back. Raises what ModelCache.use and LoadedModel.submit raise."""
+        with self._cache.use(job.job.model) as loaded:
             if loaded.is_stalled(time.monotonic()):
                 return self._give_back(job)
             job.submit_to(loaded, SequenceRequest(job=job.job, epoch=job.epoch, logged=logged, emit=job.emit))

@@ -54,9 +54,7 @@ class Service:
         self._presence = Presence(
             ledger, self._cache, jobs, worker_id=worker_id, engine=factory.name, slots=settings.slots
         )
-        runner = Runner(
-            ledger, self._cache, catalogue, jobs, self._publisher, worker_id=worker_id, lease_ms=settings.lease_ms
-        )
+        runner = Runner(ledger, self._cache, jobs, self._publisher, worker_id=worker_id, lease_ms=settings.lease_ms)
         self._consumer = Consumer(
             app,
             runner.run,

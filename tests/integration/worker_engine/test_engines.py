@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared.errors import ModelUnavailableError
+from shared.errors import ModelUnavailableError, WorkerLostError
 from tests.fakes.sequences import Collector, a_job, a_request
 from worker.engine.base import Engine
 from worker.loaded_model import LoadedModel
@@ -127,9 +127,8 @@ def test_an_answer_stops_where_the_context_is_full(model: LoadedModel, engine: E
 def test_a_continuation_on_another_file_is_an_error(model: LoadedModel) -> None:
     begun = answer(model, max_tokens=3)
 
-    collector = answer(model, logged=begun.events, model_digest="another", epoch=2)
-
-    assert collector.error_code == "worker_lost"
+    with pytest.raises(WorkerLostError):
+        start(model, logged=begun.events, model_digest="another", epoch=2)
 
 
 def test_many_short_jobs_leave_nothing_behind(model: LoadedModel, engine: Any) -> None:

@@ -52,11 +52,11 @@ def cache(factory: GatedFactory, models_dir: Path) -> Iterator[ModelCache]:
 
 
 @pytest.fixture
-def runner(ledger: Ledger, cache: ModelCache, models_dir: Path) -> Iterator[Runner]:
+def runner(ledger: Ledger, cache: ModelCache) -> Iterator[Runner]:
     running_jobs = RunningJobs()
     publisher = Publisher(ledger, running_jobs)
     publisher.start()
-    yield Runner(ledger, cache, Catalogue.load(models_dir), running_jobs, publisher, worker_id="w", lease_ms=10_000)
+    yield Runner(ledger, cache, running_jobs, publisher, worker_id="w", lease_ms=10_000)
     publisher.stop()
 
 

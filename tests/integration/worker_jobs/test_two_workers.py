@@ -52,3 +52,4 @@ async def test_a_reply_is_not_continued_with_another_model_file(start_worker: St
 
     assert final.error is not None
     assert final.error["code"] == "worker_lost"
+    assert final.text == ""

@@ -1,4 +1,4 @@
-"""A loaded model: what is wrong with a job comes as its final event, and a hanging decode is noticed."""
+"""A loaded model: a job that it cannot take is refused, and a hanging decode is noticed."""
 
 import threading
 import time
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from shared.catalogue import ModelEntry
+from shared.errors import BadRequestError, DroverError, WorkerLostError
 from shared.events import TokensEvent
 from tests.fakes.sequences import Collector, a_job, a_request
 from worker.engine.base import Piece
@@ -84,15 +85,15 @@ def test_closing_drops_unfinished_jobs_silently_and_frees_the_engine() -> None:
 
 @pytest.mark.parametrize("template", ["{{ raise_exception('no such role') }}", "{{ nonsense"])
 def test_a_template_that_fails_ends_the_job_and_not_the_model(template: str) -> None:
-    engine, refused, served = SimulatedEngine(ENTRY, SimulatedOptions(step_ms=0)), Collector(), Collector()
+    engine, served = SimulatedEngine(ENTRY, SimulatedOptions(step_ms=0)), Collector()
     model = a_model(engine)
 
     good, engine.template = engine.template, template
-    model.submit(a_request(a_job("bad"), refused))
+    with pytest.raises(DroverError):
+        model.submit(a_request(a_job("bad")))
     engine.template = good
     model.submit(a_request(a_job("good"), served))
 
-    assert refused.wait().finish_reason == "error"
     assert served.wait().finish_reason == "length"
     model.close()
 
@@ -109,24 +110,22 @@ def test_unknown_jobs_are_ignored() -> None:
 
 
 def test_messages_that_make_no_prompt_are_refused() -> None:
-    engine, collector = SimulatedEngine(ENTRY, SimulatedOptions(step_ms=0)), Collector()
+    engine = SimulatedEngine(ENTRY, SimulatedOptions(step_ms=0))
     engine.template = "{{ '' }}"
     model = a_model(engine)
 
-    model.submit(a_request(a_job(), collector))
+    with pytest.raises(BadRequestError):
+        model.submit(a_request())
 
-    assert collector.wait().finish_reason == "error"
-    assert collector.error_code == "invalid_request_error"
     model.close()
 
 
 def test_tokens_that_the_model_does_not_know_are_not_continued() -> None:
-    model, collector = a_model(SimulatedEngine(ENTRY, SimulatedOptions(step_ms=0))), Collector()
+    model = a_model(SimulatedEngine(ENTRY, SimulatedOptions(step_ms=0)))
 
-    model.submit(a_request(a_job(), collector, epoch=2, logged=[TokensEvent("j1", 1, 1, [10**6], ["?"])]))
+    with pytest.raises(WorkerLostError):
+        model.submit(a_request(epoch=2, logged=[TokensEvent("j1", 1, 1, [10**6], ["?"])]))
 
-    collector.wait()
-    assert collector.error_code == "worker_lost"
     model.close()
 
 
