@@ -1,6 +1,6 @@
 """Stored conversations, as /v1/sessions shows them."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -69,9 +69,3 @@ class DeletedBody(BaseModel):
     id: str
     object: str
     deleted: Literal[True] = True
-
-
-class ErrorBody(BaseModel):
-    """OpenAI's error shape."""
-
-    error: dict[str, Any]
