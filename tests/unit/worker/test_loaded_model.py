@@ -23,9 +23,11 @@ class HangingEngine(SimulatedEngine):
     def __init__(self) -> None:
         super().__init__(ENTRY, SimulatedOptions(slots=2, step_ms=0, prompt_token_ms=0, answer_tokens=100_000))
         self.gate = threading.Event()
+        self.has_begun = threading.Event()
         self.is_closed = False
 
     def decode(self, pieces: Sequence[Piece]) -> None:
+        self.has_begun.set()
         self.gate.wait(20)
         time.sleep(0.001)
         super().decode(pieces)
@@ -42,9 +44,7 @@ def test_a_hanging_prefill_counts_as_stalled_only_after_its_longer_limit() -> No
     engine = HangingEngine()
     model = a_model(engine)
     model.submit(a_request())
-    while not model.busy_slots:
-        time.sleep(0.001)
-    time.sleep(0.01)
+    assert engine.has_begun.wait(20)
 
     now = time.monotonic()
 
