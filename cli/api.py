@@ -65,8 +65,11 @@ class Api:
     """The gateways at `urls` (the first is asked first), with one key."""
 
     def __init__(self, urls: list[str], api_key: str):
+        """Raises ApiError for a key that no header can hold."""
+        if not (api_key.isascii() and api_key.isprintable()):
+            raise ApiError("The API key has characters that no key has: look at --api-key or DROVER_API_KEY.")
         self._urls = [url.rstrip("/") for url in urls]
-        headers = {"Authorization": f"Bearer {api_key}"}
+        headers = {"Authorization": f"Bearer {api_key}", "Content-Type": "application/json"}
         self._client = httpx.Client(headers=headers, timeout=httpx.Timeout(60, connect=5), trust_env=False)
 
     def create_session(self, system: str | None = None) -> str:
@@ -112,9 +115,10 @@ class Api:
 
     def _read_when_free(self, reply: Reply, body: dict[str, Any]) -> Iterator[str]:
         """Start the turn; wait while another one is in progress in this session."""
+        content = _encoded(body)
         give_up = time.monotonic() + _BUSY_WAIT_S
         while True:
-            with connect_sse(self._client, "POST", f"{self._urls[0]}/v1/chat/completions", json=body) as source:
+            with connect_sse(self._client, "POST", f"{self._urls[0]}/v1/chat/completions", content=content) as source:
                 if source.response.status_code != 409 or time.monotonic() > give_up:
                     _refuse_errors(source.response)
                     reply.job_id = source.response.headers.get("x-job-id", "")
@@ -144,15 +148,29 @@ class Api:
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         try:
-            response = self._client.request(method, f"{self._urls[0]}{path}", json=body)
-        except httpx.TransportError as error:
+            content = None if body is None else _encoded(body)
+            response = self._client.request(method, f"{self._urls[0]}{path}", content=content)
+        except (httpx.TransportError, httpx.InvalidURL) as error:
             raise self._unreachable() from error
         _refuse_errors(response)
-        content: dict[str, Any] = response.json()
-        return content
+        try:
+            answer = response.json()
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise ApiError(f"{self._urls[0]} does not answer as Drover does: look at --url.")
+        return answer
 
     def _unreachable(self) -> ApiError:
         return ApiError(f"No gateway answers at {', '.join(self._urls)}: `drover status` says what runs.")
+
+
+def _encoded(body: dict[str, Any]) -> bytes:
+    """Raises ApiError for what JSON cannot hold."""
+    try:
+        return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+    except ValueError as error:
+        raise ApiError("This cannot be sent: a text is not UTF-8, or a number is none.") from error
 
 
 def _texts(reply: Reply, events: Iterator[ServerSentEvent]) -> Iterator[str]:

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
@@ -29,15 +29,15 @@ def chat(
     """Talk to a model; the server keeps the conversation."""
     with errors_as_sentences():
         target = find_target(CliSettings.load(), state_dir, url, api_key)
-    api = Api(target.urls, target.api_key)
     try:
+        api = Api(target.urls, target.api_key)
         if session:
             api.session(session)
         chosen = model or target.model or next(iter(api.models()), "")
         conversation = _Conversation(api, chosen, session or api.create_session(system), system, temperature)
     except ApiError as error:
         raise fail(str(error)) from error
-    is_interactive = sys.stdin.isatty() and sys.stdout.isatty()
+    is_interactive = _is_terminal(sys.stdin) and _is_terminal(sys.stdout)
     if is_interactive:
         console.print(f"{chosen}, session {conversation.session_id}. {_HELP}", style="dim")
     messages = _typed(state_dir) if is_interactive else _piped()
@@ -103,8 +103,13 @@ def _typed(state_dir: Path) -> Iterator[str]:
             yield message
 
 
+def _is_terminal(stream: TextIO | None) -> bool:
+    """Python has None for a stream that was closed before it started."""
+    return stream is not None and stream.isatty()
+
+
 def _piped() -> Iterator[str]:
     """The lines of standard input that hold something."""
-    for line in sys.stdin:
+    for line in sys.stdin or ():
         if message := line.strip():
             yield message
