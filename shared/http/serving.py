@@ -9,6 +9,8 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
+from shared.http.bounded_protocol import BoundedHttpProtocol
+
 _log = structlog.get_logger(__name__)
 
 BACKLOG = 2048  # connections that wait while a thousand clients arrive at once
@@ -26,7 +28,7 @@ def serve(
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http=BoundedHttpProtocol,
         ws="none",
         lifespan="on",
         log_config=None,

@@ -102,3 +102,34 @@ def test_a_body_that_trickles_in_endlessly_is_cut_off(url: str) -> None:
 
 def test_the_server_says_nothing_of_its_software(url: str) -> None:
     assert "server" not in httpx.get(f"{url}/livez").headers
+
+
+@pytest.mark.parametrize(
+    ("head", "endless"),
+    [
+        (b"GET /livez HTTP/1.1\r\nX-Long: ", b"a" * 10_000),
+        (b"GET /livez HTTP/1.1\r\n", b"X-Many: a\r\n" * 1000),
+        (b"POST /length HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"X-Trailer: a\r\n" * 1000),
+    ],
+)
+def test_a_head_without_end_is_refused_before_it_fills_the_memory(url: str, head: bytes, endless: bytes) -> None:
+    sent_bytes = 0
+
+    with socket.create_connection(("127.0.0.1", httpx.URL(url).port or 0), timeout=10) as caller:
+        caller.sendall(head)
+        try:
+            while sent_bytes < 20_000_000:
+                caller.sendall(endless)
+                sent_bytes += len(endless)
+        except OSError:
+            pass
+
+    assert sent_bytes < 20_000_000
+    assert httpx.get(f"{url}/livez").status_code == 200
+
+
+def test_requests_with_bodies_may_follow_each_other_on_one_connection(url: str) -> None:
+    with httpx.Client() as client:
+        answers = [client.post(f"{url}/length", content=b"x" * 900).json() for _ in range(400)]
+
+    assert set(answers) == {900}

@@ -1,0 +1,31 @@
+"""Uvicorn's HTTP protocol with a bound on what it keeps of a request beside the body."""
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+MAX_HEAD_BYTES = 256 * 1024
+"""The request line, all headers, and what surrounds the chunks of a body. The parser keeps a header until it ends, so
+without a bound one endless header from anybody would fill the memory."""
+
+
+class BoundedHttpProtocol(HttpToolsProtocol):
+    """Answers 400 and closes the connection when a request's head goes on for longer than MAX_HEAD_BYTES."""
+
+    _messages = 0
+    _head_bytes = 0
+
+    def data_received(self, data: bytes) -> None:
+        messages = self._messages
+        super().data_received(data)
+        if self._messages == messages:  # else a request has begun somewhere in these data: not counted, they are few
+            self._head_bytes += len(data)
+        if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
+            self.send_400_response("The head of this request is too long.")
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._messages += 1
+        self._head_bytes = 0
+
+    def on_body(self, body: bytes) -> None:
+        super().on_body(body)
+        self._head_bytes -= len(body)
