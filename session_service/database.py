@@ -40,6 +40,7 @@ class Database:
             pool_size=settings.pool_size,
             max_overflow=settings.pool_size,
             pool_timeout=settings.statement_timeout_s,
+            hide_parameters=True,  # they are messages, and errors go to the log
             pool_pre_ping=True,  # a restart of Postgres costs a reconnect, not one failed request per connection
             connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "options": timeouts},
         )
