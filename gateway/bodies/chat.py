@@ -9,6 +9,8 @@ from gateway.bodies.messages import MessageBody
 from shared.job import SamplingParams
 
 MAX_STOP_STRINGS = 4
+MAX_MESSAGES = 2048
+"""OpenAI's. Rendering and counting cost time by the message: a body full of empty ones would keep others waiting."""
 INT64_MAX = 2**63 - 1
 
 UNSUPPORTED = (
@@ -105,7 +107,7 @@ class ChatCompletionBody(SamplingFields, UnsupportedFields):
     )
 
     model: str = Field(min_length=1, max_length=256)
-    messages: list[MessageBody] = Field(min_length=1)
+    messages: list[MessageBody] = Field(min_length=1, max_length=MAX_MESSAGES)
     max_tokens: int | None = Field(default=None, ge=1, le=INT64_MAX)
     max_completion_tokens: int | None = Field(default=None, ge=1, le=INT64_MAX)
     stop: Annotated[

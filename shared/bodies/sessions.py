@@ -1,10 +1,14 @@
 """Stored conversations, as /v1/sessions shows them."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from shared.bodies.messages import Role
+
+MetadataName = Annotated[str, StringConstraints(max_length=64)]
+MetadataText = Annotated[str, StringConstraints(max_length=512)]
+"""OpenAI's limits. A list of sessions shows the metadata of all of them, so it must stay small."""
 
 
 class CreateSessionBody(BaseModel):
@@ -14,7 +18,7 @@ class CreateSessionBody(BaseModel):
 
     title: str | None = Field(default=None, max_length=200)
     system: str | None = Field(default=None, description="the session's system message")
-    metadata: dict[str, str] = Field(default_factory=dict, max_length=16)
+    metadata: dict[MetadataName, MetadataText] = Field(default_factory=dict, max_length=16)
 
 
 class SessionBody(BaseModel):

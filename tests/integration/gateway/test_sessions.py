@@ -127,7 +127,18 @@ def test_a_foreign_session_is_a_404_like_a_missing_one(
     assert foreign.json()["error"]["code"] == missing.json()["error"]["code"] == "session_not_found"
 
 
-@pytest.mark.parametrize("body", [{"title": 7}, {"metadata": {"a": 1}}, {"unknown": 1}])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"title": 7},
+        {"title": "x" * 201},
+        {"metadata": {"a": 1}},
+        {"metadata": {"a": "x" * 513}},
+        {"metadata": {"x" * 65: "a"}},
+        {"metadata": {str(number): "a" for number in range(17)}},
+        {"unknown": 1},
+    ],
+)
 def test_a_malformed_session_is_a_400(http: httpx.Client, body: dict[str, Any]) -> None:
     answer = http.post("/v1/sessions", json=body)
 

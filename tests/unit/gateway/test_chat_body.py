@@ -54,6 +54,7 @@ def test_a_plain_request_takes_every_default() -> None:
         {"n": 0},
         {"user": 7},
         {"metadata": "x"},
+        {"messages": HELLO * 2049},
         {"session_id": ""},
         {"timeout_s": 0},
         {"model": ""},
