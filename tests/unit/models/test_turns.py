@@ -11,6 +11,6 @@ def test_the_slots_come_back_as_they_were_typed() -> None:
 
 
 def test_people_do_not_always_type_tidily() -> None:
-    typed = {render(random.Random(seed), "What's the capital of Peru?", {})[0] for seed in range(300)}
+    typed = {render(random.Random(seed), "What's the capital of Peru?", {})[0] for seed in range(2000)}
 
     assert {"What's the capital of Peru?", "whats the capital of peru", "What's the capital of Peru"} <= typed
