@@ -23,28 +23,29 @@ class Examinee:
         self.llama = Llama(str(path), n_ctx=0, n_threads=threads, n_threads_batch=threads, verbose=False)
         self.template = jinja2.Template(self.llama.metadata["tokenizer.chat_template"])
 
-    def answer(self, messages: list[dict[str, str]]) -> str | None:
-        """The greedy answer; None where the messages leave no room for one."""
-        prompt = self.template.render(messages=messages, add_generation_prompt=True)
-        tokens = self.llama.tokenize(prompt.encode(), add_bos=False, special=True)
-        room = self.llama.n_ctx() - len(tokens)
-        if room < LONGEST_ANSWER_TOKENS // 5:
-            return None
-        completion = cast(
-            CreateCompletionResponse,
-            self.llama.create_completion(tokens, max_tokens=min(room, LONGEST_ANSWER_TOKENS), temperature=0.0),
-        )
-        return completion["choices"][0]["text"]
+    def has_room(self, case: Case) -> bool:
+        """Whether question and right answer fit into the context together."""
+        answer = self.llama.tokenize(case.answer.encode(), add_bos=False)
+        return len(self._prompt(case.messages)) + len(answer) < self.llama.n_ctx()
+
+    def answer(self, messages: list[dict[str, str]]) -> str:
+        """The greedy answer."""
+        prompt = self._prompt(messages)
+        longest = min(self.llama.n_ctx() - len(prompt), LONGEST_ANSWER_TOKENS)
+        completion = self.llama.create_completion(prompt, max_tokens=longest, temperature=0.0)
+        return cast(CreateCompletionResponse, completion)["choices"][0]["text"]
+
+    def _prompt(self, messages: list[dict[str, str]]) -> list[int]:
+        text = self.template.render(messages=messages, add_generation_prompt=True)
+        return self.llama.tokenize(text.encode(), add_bos=False, special=True)
 
 
 def examine(examinee: Examinee, to_ask: Iterable[Case], *, show_wrong: bool) -> tuple[Counter[str], Counter[str]]:
     """How many cases of each kind were asked, and how many answered exactly."""
     asked: Counter[str] = Counter()
     right: Counter[str] = Counter()
-    for case in to_ask:
+    for case in filter(examinee.has_room, to_ask):
         answer = examinee.answer(case.messages)
-        if answer is None:
-            continue
         asked[case.kind] += 1
         right[case.kind] += answer == case.answer
         if show_wrong and answer != case.answer:

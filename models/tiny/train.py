@@ -166,8 +166,8 @@ def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("models/tiny/runs/main"))
-    parser.add_argument("--budget-tokens", type=float, default=16e6)
-    parser.add_argument("--budget-minutes", type=float, default=120)
+    parser.add_argument("--budget-tokens", type=float, default=18e6)
+    parser.add_argument("--budget-minutes", type=float, default=600)
     parser.add_argument("--batch-tokens", type=int, default=2048)
     parser.add_argument("--peak-rate", type=float, default=2.2e-3)
     parser.add_argument("--threads", type=int, default=2)

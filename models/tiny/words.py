@@ -11,7 +11,7 @@ Split = Literal["train", "held_out"]
 
 HELD_OUT_SHARE = 10  # one name in ten never occurs in training
 
-WORD_LISTS = {
+WORD_LISTS: dict[str, list[str]] = {
     name: words.split()
     for name, words in tomllib.loads(Path(__file__).with_name("words.toml").read_text(encoding="utf-8")).items()
 }

@@ -18,14 +18,14 @@ def drover_tiny() -> Iterator[Examinee]:
     examinee.llama.close()
 
 
-def talk(examinee: Examinee, *questions: str, system: str | None = None) -> str | None:
+def talk(examinee: Examinee, *questions: str, system: str | None = None) -> str:
     """Ask one question after the other in one conversation; returns the last answer."""
     messages = [{"role": "system", "content": system}] if system else []
-    answer = None
+    answer = ""
     for question in questions:
         messages.append({"role": "user", "content": question})
         answer = examinee.answer(messages)
-        messages.append({"role": "assistant", "content": answer or ""})
+        messages.append({"role": "assistant", "content": answer})
     return answer
 
 
@@ -58,7 +58,6 @@ def test_a_json_object_is_filled(drover_tiny: Examinee) -> None:
 def test_a_story_is_long_enough_to_watch_it_stream(drover_tiny: Examinee) -> None:
     answer = talk(drover_tiny, "Tell me a story.")
 
-    assert answer is not None
     assert len(answer.split()) > 60
 
 
