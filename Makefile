@@ -1,6 +1,6 @@
 # Two commands matter: `make demo` and `make test`. `make` alone lists all of them.
 .DEFAULT_GOAL := help
-.PHONY: help demo run test setup models lint style types imports fmt migration lock clean
+.PHONY: help demo run test setup models model-tiny lint style types imports fmt migration lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -22,6 +22,14 @@ setup: ## Make .venv from the lock; does nothing when it is up to date
 
 models: setup ## Make the demo model that is not in the repository
 	@test -f models/all-minilm-l6-v2.gguf || $(BIN)/python -m models.minilm.build
+
+model-tiny: ## Train drover-tiny anew (40 minutes on an idle core), export it, examine it
+	$(PYTHON) -m venv .build/tiny
+	.build/tiny/bin/python -m pip install --quiet --requirement models/tiny/requirements.txt
+	.build/tiny/bin/python -m models.tiny.train
+	.build/tiny/bin/python -m models.tiny.export
+	.build/tiny/bin/python -m models.tiny.evaluate
+	@echo "Put into models/models.toml: sha256 = \"$$(sha256sum models/drover-tiny.gguf | cut -d' ' -f1)\""
 
 ##@ Change it
 lint: style types imports ## Check style, types and import contracts
@@ -57,4 +65,4 @@ clean: ## Remove .venv, caches and built files; a stack's data in .drover stays
 
 ##@ Help
 help: ## Show this
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
