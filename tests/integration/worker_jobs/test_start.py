@@ -5,7 +5,8 @@ import time
 from pathlib import Path
 
 from tests.integration.worker_jobs.conftest import StartWorker
-from tests.integration.worker_jobs.workers import Jobs, eventually, free_port
+from tests.integration.worker_jobs.workers import Jobs, eventually
+from tests.servers import free_port
 
 
 async def test_a_job_is_cancelled_while_its_model_loads(start_worker: StartWorker, jobs: Jobs) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -25,6 +24,7 @@ from shared.events import FinalEvent, TokensEvent
 from shared.hints import celery_app, send_hint
 from shared.job import GenerateJob, SamplingParams
 from shared.ledger import AsyncLedger
+from tests.servers import free_port
 from worker.engine.simulated import SimulatedEngine, SimulatedOptions
 from worker.loaded_model import LoadedModel
 from worker.sequence import SequenceRequest
@@ -38,11 +38,6 @@ kind = "chat"
 context_length = 4096
 template = "chatml"
 """
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 class WorkerProcess:
