@@ -33,12 +33,6 @@ class Reply:
     is_over: bool = False
     _begun: float = field(default_factory=time.monotonic, repr=False)
 
-    @property
-    def tokens_per_second(self) -> float:
-        """Between the first and the last text; 0 when there is too little to tell."""
-        decoding_s = self.seconds_to_last_text - self.seconds_to_first_text
-        return (self.completion_tokens - 1) / decoding_s if self.completion_tokens > 1 and decoding_s > 0 else 0.0
-
     def read(self, event: ServerSentEvent) -> str:
         """Take one event in; answers its text. Raises ApiError for an error event."""
         self.last_event_id = event.id or self.last_event_id

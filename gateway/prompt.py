@@ -65,10 +65,9 @@ class Prompt:
 class Prompts:
     """Makes prompts and jobs of requests."""
 
-    def __init__(self, catalogue: Catalogue, sessions: SessionsClient, *, resume_grace_s: float):
+    def __init__(self, catalogue: Catalogue, sessions: SessionsClient):
         self._catalogue = catalogue
         self._sessions = sessions
-        self._resume_grace_s = resume_grace_s
 
     async def prepare(self, asked: Asked) -> Prompt:
         """The request's own messages, or in a session those of the new turn.
@@ -118,7 +117,6 @@ class Prompts:
             prompt_tokens_bound=await self._bound(entry, prompt),
             timeout_s=asked.timeout_s,
             on_disconnect=asked.on_disconnect,
-            resume_grace_s=self._resume_grace_s,
             traceparent=asked.traceparent,
         )
 

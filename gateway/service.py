@@ -54,7 +54,7 @@ class Gateway:
         self._channel = Channel(settings.redis_url, settings.stream_buffer_events)
         self._queue_gauge = QueueGauge(self.jobs, catalogue)
         self.completions = Completions(
-            Prompts(catalogue, self.sessions, resume_grace_s=settings.resume_grace_s),
+            Prompts(catalogue, self.sessions),
             Runs(catalogue),
             self.jobs,
             self._hints,

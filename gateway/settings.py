@@ -20,9 +20,6 @@ class GatewaySettings(Settings):
     max_body_bytes: int = Field(default=4 * 1024 * 1024, ge=1024, description="a longer body is a 413")
     max_queued_jobs: int = Field(default=1000, ge=1, description="more are refused with 503 queue_full")
     default_timeout_s: float = Field(default=600.0, gt=0, description="a job's deadline when the request names none")
-    resume_grace_s: float = Field(
-        default=30.0, ge=0, description="how long a job with an Idempotency-Key may be unread"
-    )
 
     key_cache_ttl_s: float = Field(default=60.0, ge=0, le=60, description="a revoked key works at most this long")
     refused_key_cache_ttl_s: float = Field(default=5.0, ge=0, le=60, description="the same for a key that was refused")

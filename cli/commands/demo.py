@@ -70,9 +70,8 @@ def _turn(api: Api, model: str, session_id: str, message: str) -> str:
     for piece in api.stream(reply, model, session_id, message, temperature=0):
         write(piece)
         pieces.append(piece)
-    figures = f"first text after {reply.seconds_to_first_text * 1000:.0f} ms, {reply.completion_tokens} tokens"
-    if reply.tokens_per_second:
-        figures += f", {reply.tokens_per_second:.0f} tokens/s"
+    first_ms, last_ms = reply.seconds_to_first_text * 1000, reply.seconds_to_last_text * 1000
+    figures = f"first text after {first_ms:.0f} ms, all {reply.completion_tokens} tokens after {last_ms:.0f} ms"
     console.print(f"\n       ({figures})\n", style="dim")
     return "".join(pieces)
 

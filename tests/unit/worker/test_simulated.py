@@ -1,12 +1,14 @@
 """The simulated engine says the same to the same prompt, and refuses what llama.cpp would refuse."""
 
+from pathlib import Path
+
 import pytest
 
 from shared.catalogue import ModelEntry
 from shared.errors import InferenceError
 from shared.job import SamplingParams
 from worker.engine.base import DecodeError, Piece
-from worker.engine.simulated import END_TOKEN, SimulatedEngine, SimulatedOptions
+from worker.engine.simulated import END_TOKEN, SimulatedEngine, SimulatedFactory, SimulatedOptions
 
 
 def an_engine(**options: int) -> SimulatedEngine:
@@ -71,3 +73,12 @@ def test_an_output_that_does_not_exist_is_an_error() -> None:
 
     with pytest.raises(InferenceError):
         engine.new_sampler(SamplingParams(), [1], []).sample(0, 1)
+
+
+def test_a_prompt_that_fits_by_a_real_vocabulary_fits_here_too() -> None:
+    entry = ModelEntry(name="sim", file="sim.gguf", kind="chat", context_length=64)
+    text = "unlikely syllables " * 12  # 228 bytes, so 57 tokens of four bytes
+
+    engine = SimulatedFactory(SimulatedOptions(load_ms=0)).open(entry, Path("none"))
+
+    assert len(engine.tokenize(text)) < engine.context_length
