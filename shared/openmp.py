@@ -10,9 +10,8 @@ def wait_asleep() -> None:
     """Let OpenMP's threads sleep at a barrier after some 20 µs; call it before anything imports llama_cpp.
 
     By default they spin for milliseconds. On cores that others use too, one thread then spins on the core that the last
-    one needs to get there: two threads on two busy cores made 37 to 400 tokens/s, 1,100 to 1,900 with this, one alone
-    2,100. Whoever sets one of the two variables decides alone. They are no settings of ours: OpenMP reads them from the
-    environment, once, when its library is loaded.
+    one needs to get there: docs/performance.md has the figures. Whoever sets one of the two variables decides alone.
+    They are no settings of ours: OpenMP reads them from the environment, once, when its library is loaded.
     """
     if not SETTINGS.keys() & os.environ.keys():
         os.environ.update(SETTINGS)

@@ -6,6 +6,11 @@ from pathlib import Path
 
 import psutil
 
+BYTES_PER_THREAD = 16 * 1024 * 1024
+"""Weights that keep a thread busy between two barriers. With the 2 MB of drover-tiny on two cores, one thread made 1.15
+times the tokens of two; with another program on one core 1.7 times at 16 streams, nine times at one: the figures are
+in docs/performance.md."""
+
 CGROUP = Path("/sys/fs/cgroup")
 UNLIMITED_BYTES = 1 << 60  # cgroup v1 says "no limit" with a number near 2^63
 BUDGET_SHARE = 0.7  # the rest is for Python, llama.cpp's compute buffers and the page cache
@@ -70,3 +75,8 @@ def _words(path: Path) -> list[str]:
         return path.read_text(encoding="ascii").split()
     except OSError:
         return []
+
+
+def useful_threads(weights_bytes: int, *, at_most: int) -> int:
+    """How many threads pay for a model of that size: they meet at a barrier some hundred times in every step."""
+    return min(at_most, 1 + weights_bytes // BYTES_PER_THREAD)

@@ -24,7 +24,7 @@ class WorkerSettings(Settings):
     )
     slots: int = Field(default=16, ge=1, le=256, description="sequences in one batch, and jobs taken at once")
     batch_tokens: int = Field(default=512, ge=16, description="tokens in one decode step at most")
-    threads: int = Field(default=0, ge=0, description="CPU threads of llama.cpp; 0: as many as there are cores")
+    threads: int = Field(default=0, ge=0, description="CPU threads of a model, fewer for a small one; 0: detect")
     gpu_layers: int = Field(default=-1, ge=-1, description="layers on the GPU; -1: all that fit, 0: none")
     model_budget_bytes: int = Field(default=0, ge=0, description="memory for models, weights and KV; 0: detect")
     preload: Names = Field(default=(), description="models to load before the worker is ready")

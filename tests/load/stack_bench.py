@@ -2,9 +2,11 @@
 
     .venv/bin/python -m tests.load.stack_bench                      # starts a stack of its own
     .venv/bin/python -m tests.load.stack_bench --state-dir .drover  # one that runs
+    .venv/bin/python -m tests.load.stack_bench --peer http://127.0.0.1:9000  # and, say, llama-server beside it
 
-Rounds of both stream counts are interleaved in one run, because the machine may be small and busy; the table gives
-medians over the rounds. Any server with OpenAI's chat completions can be measured with `--url` and `--model`.
+The peer is any server with OpenAI's chat completions; start llama-server with the same GGUF, slots and threads:
+`llama-server -m models/drover-tiny.gguf -np 16 -c 8192 -t 2 --port 9000`. Rounds of all servers and stream counts are
+interleaved in one run, because the machine may be small and busy; the table gives medians over the rounds.
 """
 
 import argparse
@@ -79,27 +81,27 @@ async def measure(target: Target, streams: int, max_tokens: int) -> tuple[list[S
         return list(done), sum(stream.tokens for stream in done) / (time.perf_counter() - begun)
 
 
-async def run(target: Target, rounds: int, max_tokens: int) -> None:
+async def run(targets: dict[str, Target], rounds: int, max_tokens: int) -> None:
     """Measure and print the table."""
-    await measure(target, 2, 8)
-    results: dict[int, list[tuple[list[Stream], float]]] = {1: [], 16: []}
+    results: dict[tuple[int, str], list[tuple[list[Stream], float]]]
+    results = {(streams, name): [] for streams in (1, 16) for name in targets}
+    for target in targets.values():
+        await measure(target, 16, 8)
     for _ in range(rounds):
-        for streams, found in results.items():
-            found.append(await measure(target, streams, max_tokens))
-    print("| streams | tokens/s | TTFT p50 ms | TTFT p99 ms |\n|---|---|---|---|")
-    for streams, found in results.items():
+        for (streams, name), found in results.items():
+            found.append(await measure(targets[name], streams, max_tokens))
+    print("| streams | server | tokens/s | TTFT p50 ms | TTFT p99 ms |\n|---|---|---|---|---|")
+    for (streams, name), found in results.items():
         firsts = sorted(stream.first_token_s * 1000 for figures, _ in found for stream in figures)
         rate = statistics.median(rate for _, rate in found)
         p99 = firsts[min(len(firsts) - 1, int(len(firsts) * 0.99))]
-        print(f"| {streams} | {rate:.0f} | {statistics.median(firsts):.1f} | {p99:.1f} |")
+        print(f"| {streams} | {name} | {rate:.0f} | {statistics.median(firsts):.1f} | {p99:.1f} |")
 
 
 @contextmanager
-def target_of(options: argparse.Namespace) -> Iterator[Target]:
-    """The server that the options name, or a new stack for this run."""
-    if options.url:
-        yield Target(options.url, options.api_key, options.model)
-    elif options.state_dir:
+def drover(options: argparse.Namespace) -> Iterator[Target]:
+    """The stack that the options name, or a new one for this run."""
+    if options.state_dir:
         stack = Stack(Path(options.state_dir))
         yield Target(stack.url, stack.api_key, stack.model)
     else:
@@ -110,14 +112,16 @@ def target_of(options: argparse.Namespace) -> Iterator[Target]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--state-dir", help="of a stack that runs")
-    parser.add_argument("--url", help="of any server with OpenAI's chat completions")
-    parser.add_argument("--api-key", default="none")
-    parser.add_argument("--model", default="drover-tiny")
+    parser.add_argument("--peer", help="URL of another server to measure beside it")
+    parser.add_argument("--peer-key", default="none")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--max-tokens", type=int, default=200)
     options = parser.parse_args()
-    with target_of(options) as target:
-        asyncio.run(run(target, options.rounds, options.max_tokens))
+    with drover(options) as target:
+        targets = {"drover": target}
+        if options.peer:
+            targets["peer"] = Target(options.peer, options.peer_key, target.model)
+        asyncio.run(run(targets, options.rounds, options.max_tokens))
 
 
 if __name__ == "__main__":

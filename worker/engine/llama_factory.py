@@ -11,6 +11,7 @@ from shared.templates import choose_template
 from worker.engine import llama_log
 from worker.engine.base import DecodeError, Engine
 from worker.engine.llama import LlamaEngine, LlamaOptions
+from worker.hardware import useful_threads
 from worker.model_file import FileChecker
 
 KV_BYTES = 2  # a number in the KV cache is a float16
@@ -51,7 +52,7 @@ class LlamaFactory:
         self._files.size_bytes(entry, path)
         self._files.verify(entry, path)
         model = self._load(entry, path)
-        context = llama_cpp.llama_init_from_model(model, self._context_params(entry))
+        context = llama_cpp.llama_init_from_model(model, self._context_params(entry, path))
         if not context:
             llama_cpp.llama_model_free(model)
             raise ModelLoadError(f"Model '{entry.name}' was loaded, but not its context: {llama_log.last_complaint()}.")
@@ -78,16 +79,17 @@ class LlamaFactory:
             raise ModelLoadError(f"Model '{entry.name}' could not be loaded from {path.name}: {cause}.")
         return model
 
-    def _context_params(self, entry: ModelEntry) -> llama_cpp.llama_context_params:
+    def _context_params(self, entry: ModelEntry, path: Path) -> llama_cpp.llama_context_params:
         options = self._options
+        threads = useful_threads(path.stat().st_size, at_most=options.threads)
         params: llama_cpp.llama_context_params = llama_cpp.llama_context_default_params()
         params.n_ctx = options.slots * entry.context_length
         params.n_seq_max = options.slots
         params.n_batch = options.batch_tokens
         params.n_ubatch = options.batch_tokens
         params.n_outputs_max = options.slots
-        params.n_threads = options.threads
-        params.n_threads_batch = options.threads
+        params.n_threads = threads
+        params.n_threads_batch = threads
         params.kv_unified = options.kv_unified
         params.no_perf = True
         if options.flash_attn is not None:

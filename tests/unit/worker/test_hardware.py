@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import psutil
+import pytest
 
-from worker.hardware import decode_threads, detect, memory_limit_bytes
+from worker.hardware import decode_threads, detect, memory_limit_bytes, useful_threads
 
 
 def write(folder: Path, name: str, text: str) -> None:
@@ -63,3 +64,8 @@ def test_some_memory_is_left_for_others(tmp_path: Path) -> None:
     found = detect(can_offload=False, cgroup=tmp_path)
 
     assert 0 < found.budget_bytes < found.memory_bytes
+
+
+@pytest.mark.parametrize(("megabytes", "threads"), [(2, 1), (15, 1), (16, 2), (47, 3), (500, 8)])
+def test_a_small_model_takes_fewer_threads(megabytes: int, threads: int) -> None:
+    assert useful_threads(megabytes * 1024 * 1024, at_most=8) == threads
