@@ -15,14 +15,12 @@ from shared.http.validation import bad_request
 
 _log = structlog.get_logger(__name__)
 
-_RETRYABLE = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
-
 
 def error_response(error: DroverError) -> JSONResponse:
     """The answer for `error`: status, body, its headers, and Retry-After in whole seconds (at least 1)."""
     headers = dict(error.headers)
     retry_after_s = error.retry_after_s
-    if retry_after_s is None and error.status in _RETRYABLE:
+    if retry_after_s is None and error.status == HTTPStatus.SERVICE_UNAVAILABLE:
         retry_after_s = 1
     if retry_after_s is not None:
         headers["Retry-After"] = str(max(1, math.ceil(retry_after_s)))

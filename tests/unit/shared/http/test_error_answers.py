@@ -7,7 +7,14 @@ from pydantic import BaseModel
 from starlette.responses import StreamingResponse
 from structlog.testing import capture_logs
 
-from shared.errors import DroverError, InferenceError, QueueFullError, RateLimitError, SessionBusyError
+from shared.errors import (
+    DroverError,
+    InferenceError,
+    QueueFullError,
+    RateLimitError,
+    SessionBusyError,
+    UnavailableError,
+)
 from shared.http import error_response, install_errors
 
 
@@ -70,13 +77,18 @@ async def test_retry_after_is_in_whole_seconds_rounded_up(client: httpx.AsyncCli
     assert (response.status_code, response.headers["retry-after"]) == (503, "3")
 
 
-@pytest.mark.parametrize(("retry_after_s", "header"), [(0.0, "1"), (0.01, "1"), (1.0, "1"), (59.5, "60"), (None, "1")])
-def test_retry_after_is_at_least_one_second(retry_after_s: float | None, header: str) -> None:
+@pytest.mark.parametrize(("retry_after_s", "header"), [(0.0, "1"), (0.01, "1"), (1.0, "1"), (59.5, "60")])
+def test_retry_after_is_at_least_one_second(retry_after_s: float, header: str) -> None:
     assert error_response(RateLimitError(retry_after_s=retry_after_s)).headers["retry-after"] == header
 
 
 def test_an_error_that_waiting_does_not_mend_has_no_retry_after() -> None:
     assert "retry-after" not in error_response(SessionBusyError()).headers
+    assert "retry-after" not in error_response(RateLimitError("It asks for more than the limit allows.")).headers
+
+
+def test_a_service_that_is_away_may_be_back_in_a_second() -> None:
+    assert error_response(UnavailableError()).headers["retry-after"] == "1"
 
 
 def test_an_errors_own_headers_are_sent() -> None:
