@@ -34,7 +34,7 @@ def free_port() -> int:
 def redis_server() -> Iterator[str]:
     """A Redis for the whole test run, empty; gives its URL."""
     if docker_answers():
-        from testcontainers.redis import RedisContainer
+        from testcontainers.community.redis import RedisContainer
 
         with RedisContainer("valkey/valkey:8") as container:
             yield f"redis://{container.get_container_host_ip()}:{container.get_exposed_port(6379)}/0"
@@ -55,7 +55,7 @@ def redis_server() -> Iterator[str]:
 def postgres_server() -> Iterator[str]:
     """A Postgres for the whole test run; gives the URL of its database `postgres`."""
     if docker_answers():
-        from testcontainers.postgres import PostgresContainer
+        from testcontainers.community.postgres import PostgresContainer
 
         with PostgresContainer("pgvector/pgvector:pg17", dbname="postgres", driver=None) as container:
             yield container.get_connection_url()
