@@ -57,6 +57,8 @@ async def begin_turn(tx: Transaction, body: BeginTurnBody, counter: TokenCounter
         return _replay(earlier, body)
     if await turn_rows.has_pending(tx, body.tenant_id, body.session_id):
         raise SessionBusyError()
+    if given_up := await turn_rows.find_given_up(tx, body.tenant_id, body.session_id, body.body_hash):
+        await message_rows.delete_of_turn(tx, given_up.id)  # the caller says the same again, not twice
     if system:
         await message_rows.replace_system(tx, body.tenant_id, body.session_id, counted[: len(system)])
     fitting = await _fit(tx, body, counted[len(system) :], counter)

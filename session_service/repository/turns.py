@@ -55,6 +55,18 @@ async def give_up_pending(tx: Transaction, turn_id: str) -> bool:
     return await tx.scalar(statement) is not None
 
 
+async def find_given_up(tx: Transaction, tenant_id: str, session_id: str, body_hash: str) -> TurnTable | None:
+    """The session's last turn, if it was given up and had this body."""
+    statement = (
+        select(TurnTable)
+        .where(TurnTable.tenant_id == tenant_id, TurnTable.session_id == session_id)
+        .order_by(TurnTable.seq.desc())
+        .limit(1)
+    )
+    last = await tx.scalar(statement)
+    return last if last is not None and last.request_id is None and last.body_hash == body_hash else None
+
+
 async def exists(tx: Transaction, turn_id: str) -> bool:
     return await tx.get(TurnTable, turn_id) is not None
 

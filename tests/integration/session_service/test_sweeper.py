@@ -36,6 +36,27 @@ async def test_a_turn_without_a_job_fails_and_frees_its_session(
     assert not again["is_replay"]
 
 
+async def test_a_retry_takes_the_place_of_the_turn_that_was_swept(
+    sweeper: Sweeper, old_turn: str, turns: Turns, rows: Rows
+) -> None:
+    await sweeper.sweep()
+    assert [message["status"] for message in await turns.messages()] == ["incomplete"]
+
+    await turns.begin(request_id="same")
+
+    assert [message["status"] for message in await turns.messages()] == ["in_progress"]
+
+
+async def test_another_message_leaves_the_swept_turn_where_it_is(
+    sweeper: Sweeper, old_turn: str, turns: Turns, rows: Rows
+) -> None:
+    await sweeper.sweep()
+
+    await turns.begin("Something else", body_hash="other")
+
+    assert [message["content"] for message in await turns.messages()] == ["Hello", "Something else"]
+
+
 async def test_a_turn_that_has_just_begun_is_left_alone(
     turns: Turns,
     rows: Rows,
