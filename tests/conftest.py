@@ -8,8 +8,18 @@ from uuid import uuid4
 import psycopg
 import pytest
 import redis
+from hypothesis import HealthCheck, settings
 
 from tests.servers import postgres_server, redis_server
+
+# How fast a busy machine makes inputs, and how many of them a test sets aside, says nothing about Drover.
+settings.register_profile(
+    "drover",
+    deadline=None,
+    derandomize="CI" in os.environ,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+settings.load_profile("drover")
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,8 @@ from tests.stack import Stack, running_stack
 
 @pytest.fixture(scope="session")
 def running() -> Iterator[Stack]:
-    with running_stack("--gateways", "2", "--workers", "2", "--engine", "simulated") as stack:
+    pace = {"WORKER_SIMULATED_STEP_MS": "15"}  # a stream takes seconds, so that a kill comes into its middle
+    with running_stack("--gateways", "2", "--workers", "2", "--engine", "simulated", **pace) as stack:
         yield stack
 
 
