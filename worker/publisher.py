@@ -24,7 +24,7 @@ _RETRY_S = (0.05, 0.1, 0.2, 0.5)
 class Publisher:
     """Coalesces and writes. Every event reaches the ledger once and in order, or its job is abandoned here.
 
-    A flush takes what all jobs have emitted and writes it in one pipeline. The first token of a job, a final event
+    A flush takes what all jobs have emitted and writes it in one call. The first token of a job, a final event
     and eight waiting tokens cause one at once; other tokens at once too if the last flush is FLUSH_S past.
     """
 
