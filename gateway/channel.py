@@ -65,7 +65,7 @@ class Channel:
         delay_s = FIRST_RECONNECT_DELAY_S
         while True:
             self._has_subscribed = False
-            connection: Connection = self._pool.make_connection()  # type: ignore[no-untyped-call]
+            connection: Connection = self._pool.make_connection()  # type: ignore[no-untyped-call]  # redis-py
             try:
                 await self._serve(connection)
             except* (RedisError, OSError, TimeoutError) as group:
@@ -77,7 +77,7 @@ class Channel:
             await asyncio.sleep(delay_s)
 
     async def _serve(self, connection: Connection) -> None:
-        await connection.connect()  # type: ignore[no-untyped-call]
+        await connection.connect()  # type: ignore[no-untyped-call]  # redis-py
         self._commands = asyncio.Queue()
         if self._subscriptions:
             await connection.send_command("SUBSCRIBE", *self._subscriptions, check_health=False)

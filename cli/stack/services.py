@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 
+from cli.stack.description import Role
 from cli.stack.ports import LOOPBACK
 from cli.stack.process import ProcessSpec
 from cli.stack.secrets_file import StackSecrets
@@ -95,7 +96,7 @@ class Services:
 
     def _http(
         self,
-        role: str,
+        role: Role,
         name: str,
         port: int,
         settings: dict[str, object],
@@ -105,7 +106,7 @@ class Services:
     ) -> ProcessSpec:
         return ProcessSpec(
             name=name,
-            role=role,  # type: ignore[arg-type]
+            role=role,
             command=(sys.executable, "-m", f"{role}.main"),
             environment={**self.environment, **{key: str(value) for key, value in settings.items()}},
             log=self.state.log(name),

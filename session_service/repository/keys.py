@@ -19,10 +19,6 @@ async def find_valid_key(tx: Transaction, key_id: str) -> ApiKeyTable | None:
     return await tx.scalar(statement)
 
 
-async def find_key(tx: Transaction, key_id: str) -> ApiKeyTable | None:
-    return await tx.get(ApiKeyTable, key_id)
-
-
 async def ensure_tenant(tx: Transaction, name: str) -> str:
     """The id of the tenant of that name, which is made if there is none."""
     statement = insert(TenantTable).values(id=new_tenant_id(), name=name).on_conflict_do_nothing()
