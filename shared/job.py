@@ -6,12 +6,16 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from shared.bodies.messages import Message
 
+Priority = Literal["interactive", "batch"]
+"""Batch jobs take what interactive ones leave, and give up their room for them."""
+
 
 class SamplingParams(BaseModel):
     """How the next token is chosen. Names and meanings are OpenAI's where OpenAI has them, else llama.cpp's.
 
-    A value that switches its sampler off: top_k 0, top_p 1, min_p 0, typical_p 1, repeat_penalty 1, penalties 0.
-    temperature 0 is greedy.
+    A value that switches its sampler off: top_k 0, top_p 1, min_p 0, typical_p 1, repeat_penalty 1, penalties 0,
+    dry_multiplier 0, mirostat 0. temperature 0 is greedy. `logit_bias` is by token id, -100 forbids and 100 forces.
+    `min_tokens`: the answer does not end before it has so many.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -25,8 +29,30 @@ class SamplingParams(BaseModel):
     frequency_penalty: float = 0.0
     repeat_penalty: float = 1.0
     repeat_last_n: int = 64
+    dry_multiplier: float = 0.0
+    dry_base: float = 1.75
+    dry_allowed_length: int = 2
+    dry_penalty_last_n: int = -1
+    dry_sequence_breakers: tuple[str, ...] = ("\n", ":", '"', "*")
+    mirostat: Literal[0, 1, 2] = 0
+    mirostat_tau: float = 5.0
+    mirostat_eta: float = 0.1
+    logit_bias: dict[int, float] = {}
     seed: int | None = None
+    min_tokens: int = 0
     ignore_eos: bool = False
+
+
+class Constraint(BaseModel):
+    """What the text of an answer must match.
+
+    `source` is a JSON schema as JSON, a GBNF grammar whose root rule is `root`, or "" for any JSON object.
+    """
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    kind: Literal["json_object", "json_schema", "gbnf"]
+    source: str = ""
 
 
 class GenerateJob(BaseModel):
@@ -43,13 +69,23 @@ class GenerateJob(BaseModel):
     key_id: str
     model: str
     model_digest: str = Field(description="sha256 of the model's file, or '' when the catalogue has none")
-    messages: tuple[Message, ...]
+    messages: tuple[Message, ...] = ()
+    prompt: str | tuple[int, ...] | None = Field(
+        default=None, description="raw text or token ids instead of messages; no chat template is applied"
+    )
     sampling: SamplingParams = SamplingParams()
-    max_tokens: int | None = Field(default=None, description="None: until the context is full")
+    max_tokens: int | None = Field(default=None, description="of each choice; None: until the context is full")
     stop: tuple[str, ...] = ()
+    n: int = Field(default=1, ge=1, le=128, description="choices, which share one prompt; 1 in a session")
+    echo: bool = Field(default=False, description="the prompt's tokens come first, as tokens of the answer")
+    top_logprobs: int | None = Field(default=None, ge=0, le=20, description="None: no logprobs at all")
+    constraint: Constraint | None = None
+    priority: Priority = "interactive"
     session_id: str | None = None
     prompt_tokens_bound: int = Field(default=0, description="an upper bound of the prompt's tokens, for reservations")
     timeout_s: float = 600.0
     on_disconnect: Literal["cancel", "detach"] = "cancel"
-    resume_grace_s: float = 30.0
+    resume_grace_s: float | None = Field(
+        default=30.0, description="a job that no gateway attends to is cancelled after this; None: never"
+    )
     traceparent: str | None = None

@@ -9,7 +9,7 @@ import structlog
 from shared.errors import InferenceError, ModelUnavailableError
 from shared.telemetry import instruments
 from worker.batch_plan import plan
-from worker.engine.base import DecodeError, Engine, KvFullError, Piece
+from worker.engine.base import DecodeError, Draw, Engine, KvFullError, Piece, Sampled
 from worker.sequence import Ending, Sequence
 
 _log = structlog.get_logger(__name__)
@@ -157,16 +157,14 @@ class Batcher:
         return True
 
     def _sample(self, batch: Batch) -> None:
-        ready = [sequence for sequence, piece in batch if piece.wants_logits]
-        for row, sequence in enumerate(ready):
-            if sequence.is_over or sequence.sampler is None:
-                continue
-            try:
-                token = sequence.sampler.sample(row, sequence.seq + 1)
-            except Exception as error:
-                self._end_failed(sequence, error)
+        ready = enumerate(sequence for sequence, piece in batch if piece.wants_logits)
+        drawing = [(row, sequence) for row, sequence in ready if not sequence.is_over and sequence.sampler is not None]
+        draws = [Draw(sequence.sampler, row, sequence.seq + 1) for row, sequence in drawing if sequence.sampler]
+        for (_, sequence), drawn in zip(drawing, self._engine.sample(draws), strict=True):
+            if isinstance(drawn, Sampled):
+                self._take(sequence, drawn.token)
             else:
-                self._take(sequence, token)
+                sequence.end_with(Ending("error", drawn))
 
     def _take(self, sequence: Sequence, token: int) -> None:
         if token in self._engine.end_tokens and not sequence.job.sampling.ignore_eos:

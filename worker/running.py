@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from shared.errors import DeadlineExceededError, DroverError
-from shared.events import FinalEvent, FinishReason, TokensEvent, Usage
+from shared.events import FinalEvent, FinishReason, TokensEvent, Usage, joined
 from shared.job import GenerateJob
 from worker.loaded_model import LoadedModel
 from worker.sequence import SequenceRequest
@@ -83,7 +83,7 @@ class RunningJob:
                 tokens.append(event)
         if not tokens and final is None:
             return None
-        return Batch(self, _joined(tokens) if tokens else None, final)
+        return Batch(self, joined(tokens) if tokens else None, final)
 
     def has_outgoing(self) -> bool:
         """Whether events wait for the publisher; those of a job that is over never do."""
@@ -188,13 +188,3 @@ class RunningJobs:
             with self._lock:
                 if self._jobs.get(job.id) is job:
                     del self._jobs[job.id]
-
-
-def _joined(events: list[TokensEvent]) -> TokensEvent:
-    """Consecutive events as one."""
-    first = events[0]
-    if len(events) == 1:
-        return first
-    token_ids = [token for event in events for token in event.token_ids]
-    texts = [text for event in events for text in event.texts]
-    return TokensEvent(first.job_id, first.first_seq, first.epoch, token_ids, texts)

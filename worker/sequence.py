@@ -88,7 +88,7 @@ class Sequence:
         """Make the sampler, with what was generated so far accepted. Raises InferenceError."""
         if self.sampler is None:
             prompt, generated = self.tokens[: self.prompt_tokens], self.tokens[self.prompt_tokens :]
-            self.sampler = engine.new_sampler(self.job.sampling, prompt, generated)
+            self.sampler = engine.new_sampler(self.job, prompt, generated, choice=0)
 
     def accept(self, token: int, piece: bytes) -> None:
         """Take a sampled token: log it, show what may be shown of it, notice the end."""

@@ -9,7 +9,12 @@ class WorkerBody(BaseModel):
     id: str
     engine: str
     held_models: list[str]
+    loading: dict[str, float] = {}
+    """Models that are being loaded, with the fraction that is done (0 … 1)."""
     slots: int
     busy_slots: int
     free_bytes: int
+    budget_bytes: int = 0
+    running: dict[str, int] = {}
+    """Jobs in hand by model."""
     is_draining: bool = False

@@ -58,7 +58,7 @@ def accept(
         job.model_dump_json(),
         round(job.timeout_s * 1000),
         job.on_disconnect,
-        round(job.resume_grace_s * 1000),
+        -1 if job.resume_grace_s is None else round(job.resume_grace_s * 1000),
         job.prompt_tokens_bound,
         reservation(job, limits.tokens_per_minute),
         _or_none(limits.requests_per_minute),

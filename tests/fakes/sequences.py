@@ -10,15 +10,16 @@ from worker.sequence import SequenceRequest
 
 
 def a_job(job_id: str = "j1", text: str = "Tell me about the river.", **fields: Any) -> GenerateJob:
-    """A greedy job with one user message; `fields` are GenerateJob's, or SamplingParams'."""
-    sampling = {name: fields.pop(name) for name in list(fields) if name in SamplingParams.model_fields}
+    """A greedy job with one user message; `fields` are GenerateJob's, or SamplingParams' alone."""
+    drawn = {name: fields.pop(name) for name in list(fields) if name in SamplingParams.model_fields}
+    sampling = fields.pop("sampling", None) or SamplingParams(**{"temperature": 0.0, **drawn})
     values: dict[str, Any] = {"model": "m", "model_digest": "", "max_tokens": 8} | fields
     return GenerateJob(
         id=job_id,
         tenant_id="t",
         key_id="k",
         messages=(Message(role="user", content=text),),
-        sampling=SamplingParams(**{"temperature": 0.0, **sampling}),
+        sampling=sampling,
         **values,
     )
 

@@ -1,11 +1,13 @@
 """What an engine is: the Protocol that llama.cpp's engine and the simulated one meet."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from shared.catalogue import ModelEntry
-from shared.job import SamplingParams
+from shared.errors import DroverError
+from shared.events import TokenLogprob
+from shared.job import GenerateJob
 
 
 class DecodeError(Exception):
@@ -23,17 +25,36 @@ class Piece(NamedTuple):
     tokens: Sequence[int]
     position: int
     wants_logits: bool
-    """Whether the next token is to be sampled after the last of `tokens`."""
+    """Whether the next token is to be sampled after the last of `tokens`: one output row."""
+
+    wants_all: bool = False
+    """Whether every one of `tokens` is to have its output row, for the logprobs of a prompt; `wants_logits` counts
+    for nothing then."""
+
+
+class Sampled(NamedTuple):
+    """A chosen token; `logprobs`: its own, then those of the likeliest tokens, None where the job wants none."""
+
+    token: int
+    logprobs: list[TokenLogprob] | None = None
+
+
+class Draw(NamedTuple):
+    """One token to be chosen: the token number `seq` (from 1) of the sampler's sequence, from output row `row`.
+
+    Rows count the outputs of the last decode from 0, in the order of its pieces and of their tokens.
+    """
+
+    sampler: "Sampler"
+    row: int
+    seq: int
 
 
 class Sampler(Protocol):
     """Chooses the tokens of one sequence and remembers what it chose."""
 
-    def sample(self, row: int, seq: int) -> int:
-        """The token number `seq` (from 1) of the sequence, from output row `row` of the last decode.
-
-        Rows count the pieces that wanted logits, from 0, in the order of the batch. Raises InferenceError.
-        """
+    def sample(self, row: int, seq: int) -> Sampled:
+        """One draw, see Draw. Raises InferenceError."""
 
     def close(self) -> None:
         """Free what the sampler holds; twice is harmless."""
@@ -77,8 +98,18 @@ class Engine(Protocol):
     def tokenize(self, text: str) -> list[int]:
         """`text` with special tokens recognised and the model's own ones (BOS) added. Raises InferenceError."""
 
-    def new_sampler(self, params: SamplingParams, prompt: Sequence[int], generated: Sequence[int]) -> Sampler:
-        """A sampler that knows the prompt and what an earlier life has generated. Raises InferenceError."""
+    def new_sampler(self, job: GenerateJob, prompt: Sequence[int], generated: Sequence[int], choice: int) -> Sampler:
+        """A sampler that knows the prompt and what an earlier life has generated of this choice.
+
+        Choice 0 draws with the job's seed, the others each with one that depends on it. Raises InferenceError,
+        BadRequestError for a constraint that the engine refuses.
+        """
+
+    def sample(self, draws: Sequence[Draw]) -> list[Sampled | DroverError]:
+        """All draws of one step, in parallel threads where that pays; one's failure leaves the others alone."""
+
+    def logprobs(self, row: int, token: int, top: int) -> list[TokenLogprob]:
+        """Of `token` and then of the `top` likeliest tokens in output row `row`, over the raw logits."""
 
     def decode(self, pieces: Sequence[Piece]) -> None:
         """Run one batch, at most one piece per slot. Raises KvFullError or another DecodeError."""
@@ -100,5 +131,8 @@ class EngineFactory(Protocol):
     def needed_bytes(self, entry: ModelEntry, path: Path) -> int:
         """Memory that the model will take, weights and KV. Raises ModelLoadError."""
 
-    def open(self, entry: ModelEntry, path: Path) -> Engine:
-        """Load the model; takes as long as it takes. Raises ModelLoadError."""
+    def open(self, entry: ModelEntry, path: Path, on_progress: Callable[[float], None] | None = None) -> Engine:
+        """Load the model; takes as long as it takes, `on_progress` hears the fraction that is done (0 … 1).
+
+        Raises ModelLoadError.
+        """

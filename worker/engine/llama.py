@@ -1,6 +1,7 @@
 """llama.cpp's engine: one model and one context with a KV slot for every sequence."""
 
 import ctypes
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,9 +9,11 @@ import llama_cpp
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.errors import InferenceError
-from shared.job import SamplingParams
-from worker.engine.base import DecodeError, KvFullError, Piece, Sampler
+from shared.errors import DroverError, InferenceError
+from shared.events import MIN_LOGPROB, TokenLogprob
+from shared.job import GenerateJob
+from worker.engine.base import DecodeError, Draw, KvFullError, Piece, Sampled, Sampler
+from worker.engine.draws import draw_in_turn
 from worker.engine.llama_batch import LlamaBatch
 from worker.engine.llama_calls import Calls
 from worker.engine.llama_sampler import new_sampler
@@ -59,8 +62,21 @@ class LlamaEngine:
         self._logits: NDArray[np.float32] = np.empty((0, vocabulary.size), dtype=np.float32)
         self._logits_address = 0
 
-    def new_sampler(self, params: SamplingParams, prompt: Sequence[int], generated: Sequence[int]) -> Sampler:
-        return new_sampler(self, params, prompt, generated)
+    def new_sampler(self, job: GenerateJob, prompt: Sequence[int], generated: Sequence[int], choice: int) -> Sampler:
+        return new_sampler(self, job.sampling, prompt, generated)
+
+    def sample(self, draws: Sequence[Draw]) -> list[Sampled | DroverError]:
+        return draw_in_turn(draws)
+
+    def logprobs(self, row: int, token: int, top: int) -> list[TokenLogprob]:
+        row_logits = self.logits(row)
+        highest = float(row_logits.max())
+        norm = highest + math.log(float(np.exp(row_logits - highest).sum()))
+        likeliest = np.argsort(-row_logits, kind="stable")[:top].tolist()
+        return [
+            TokenLogprob(one, max(MIN_LOGPROB, float(row_logits[one]) - norm), self.token_bytes[one])
+            for one in (token, *likeliest)
+        ]
 
     def decode(self, pieces: Sequence[Piece]) -> None:
         self._batch.fill(pieces, self._slot_ids.packed([piece.slot for piece in pieces]))

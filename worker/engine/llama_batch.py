@@ -51,7 +51,7 @@ class LlamaBatch:
         outputs: dict[int, Output] = {}
         # In the order of their ids: llama_decode splits the batch where an id does not follow the one before.
         for index in sorted(range(len(pieces)), key=ids.__getitem__):
-            _, tokens, position, wants_logits = pieces[index]
+            _, tokens, position, wants_logits, _ = pieces[index]
             end = count + len(tokens)
             if end > self._capacity:
                 raise DecodeError(f"A batch of {end} tokens is larger than {self._capacity}.")

@@ -1,6 +1,7 @@
 """Opens llama.cpp models: checks the file, loads the weights, makes the context."""
 
 import ctypes
+from collections.abc import Callable
 from pathlib import Path
 
 import llama_cpp
@@ -48,7 +49,7 @@ class LlamaFactory:
         kv = kv_per_token * entry.context_length * self._options.slots
         return size + kv + vocabulary * LOGIT_BYTES * self._options.slots
 
-    def open(self, entry: ModelEntry, path: Path) -> Engine:
+    def open(self, entry: ModelEntry, path: Path, on_progress: Callable[[float], None] | None = None) -> Engine:
         self._files.size_bytes(entry, path)
         self._files.verify(entry, path)
         model = self._load(entry, path)

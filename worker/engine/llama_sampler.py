@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from shared.errors import InferenceError
 from shared.job import SamplingParams
+from worker.engine.base import Sampled
 from worker.engine.llama_calls import Calls
 
 Pointer = Any  # ctypes' pointer to llama_sampler
@@ -44,14 +45,14 @@ class GreedySampler:
         self._outputs = outputs
         self._forbidden = sorted(outputs.end_tokens) if params.ignore_eos else []
 
-    def sample(self, row: int, seq: int) -> int:
+    def sample(self, row: int, seq: int) -> Sampled:
         logits = checked(self._outputs.logits(row))
         token = int(logits.argmax())
         if token in self._forbidden:
             allowed = logits.copy()
             allowed[self._forbidden] = -np.inf
             token = int(allowed.argmax())
-        return token
+        return Sampled(token)
 
     def close(self) -> None:
         return
@@ -75,11 +76,11 @@ class ChainSampler:
         for token in generated:
             llama_cpp.llama_sampler_accept(self._chain, token)
 
-    def sample(self, row: int, seq: int) -> int:
+    def sample(self, row: int, seq: int) -> Sampled:
         checked(self._outputs.logits(row))
         if self._seed is not None:
             self._reseed(self._seed, seq)
-        return int(self._calls.sample(self._chain, self._outputs.context, self._outputs.batch_index(row)))
+        return Sampled(int(self._calls.sample(self._chain, self._outputs.context, self._outputs.batch_index(row))))
 
     def close(self) -> None:
         if self._chain is not None:

@@ -6,15 +6,17 @@ depends on the prompt and the seed alone, so a job that is continued elsewhere s
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
 from shared.catalogue import ModelEntry
-from shared.errors import InferenceError
-from shared.job import SamplingParams
-from worker.engine.base import DecodeError, Engine, Piece
+from shared.errors import DroverError, InferenceError
+from shared.events import TokenLogprob
+from shared.job import GenerateJob
+from worker.engine.base import DecodeError, Draw, Engine, Piece, Sampled
+from worker.engine.draws import draw_in_turn
 
 _TEXT = (
     "the a one small brown fox river stone walks over under near quiet green hill and then sees seven lanterns café "
@@ -25,6 +27,7 @@ BYTES_PER_TOKEN = 4
 """Of a real vocabulary, about; ours spells unknown words in bytes. The platform counts with the real one, so a prompt
 that it lets through must find room here too."""
 
+LOAD_PARTS = 10
 END_TOKEN = 256
 FIRST_WORD = 257
 
@@ -48,15 +51,20 @@ class SimulatedOptions:
 class SimulatedSampler:
     """Draws words from a digest of prompt, seed and position."""
 
-    def __init__(self, engine: "SimulatedEngine", params: SamplingParams, prompt: Sequence[int]):
+    def __init__(self, engine: "SimulatedEngine", job: GenerateJob, prompt: Sequence[int], choice: int):
         self._engine = engine
         self._length = engine.options.answer_tokens
-        self._ignore_eos = params.ignore_eos
-        self._key = blake2b(repr((params.seed, list(prompt))).encode(), digest_size=16).digest()
+        self._ignore_eos = job.sampling.ignore_eos
+        self._top = job.top_logprobs
+        self._key = blake2b(repr((job.sampling.seed, list(prompt), choice)).encode(), digest_size=16).digest()
         engine.open_samplers += 1
         self._is_open = True
 
-    def sample(self, row: int, seq: int) -> int:
+    def sample(self, row: int, seq: int) -> Sampled:
+        token = self._choose(row, seq)
+        return Sampled(token, None if self._top is None else self._engine.logprobs(row, token, self._top))
+
+    def _choose(self, row: int, seq: int) -> int:
         if not 0 <= row < self._engine.rows:
             raise InferenceError(f"The last decode has no output row {row}.")
         if seq > self._length and not self._ignore_eos:
@@ -94,8 +102,19 @@ class SimulatedEngine:
             tokens += [self._words[part]] if part in self._words else list(part.encode(errors="replace"))
         return tokens
 
-    def new_sampler(self, params: SamplingParams, prompt: Sequence[int], generated: Sequence[int]) -> SimulatedSampler:
-        return SimulatedSampler(self, params, prompt)
+    def new_sampler(
+        self, job: GenerateJob, prompt: Sequence[int], generated: Sequence[int], choice: int
+    ) -> SimulatedSampler:
+        return SimulatedSampler(self, job, prompt, choice)
+
+    def sample(self, draws: Sequence[Draw]) -> list[Sampled | DroverError]:
+        return draw_in_turn(draws)
+
+    def logprobs(self, row: int, token: int, top: int) -> list[TokenLogprob]:
+        """The chosen token is certain, all others share what is left of the probability."""
+        others = [other for other in range(len(self.token_bytes)) if other != token]
+        likeliest = [token, *others][:top]
+        return [TokenLogprob(one, 0.0 if one == token else -20.0, self.token_bytes[one]) for one in (token, *likeliest)]
 
     def decode(self, pieces: Sequence[Piece]) -> None:
         total = sum(len(piece.tokens) for piece in pieces)
@@ -107,7 +126,7 @@ class SimulatedEngine:
             self._filled[piece.slot] += len(piece.tokens)
             if self._filled[piece.slot] > self.context_length:
                 raise DecodeError(f"Slot {piece.slot} is longer than the context.")
-        self.rows = sum(piece.wants_logits for piece in pieces)
+        self.rows = sum(len(piece.tokens) if piece.wants_all else piece.wants_logits for piece in pieces)
         prompt_tokens = sum(len(piece.tokens) for piece in pieces if len(piece.tokens) > 1)
         time.sleep((self.options.step_ms + prompt_tokens * self.options.prompt_token_ms) / 1000)
 
@@ -129,7 +148,10 @@ class SimulatedFactory:
     def needed_bytes(self, entry: ModelEntry, path: Path) -> int:
         return self._options.model_bytes
 
-    def open(self, entry: ModelEntry, path: Path) -> Engine:
-        time.sleep(self._options.load_ms / 1000)
+    def open(self, entry: ModelEntry, path: Path, on_progress: Callable[[float], None] | None = None) -> Engine:
+        for done in range(LOAD_PARTS):
+            if on_progress is not None:
+                on_progress(done / LOAD_PARTS)
+            time.sleep(self._options.load_ms / 1000 / LOAD_PARTS)
         roomy = entry.model_copy(update={"context_length": BYTES_PER_TOKEN * entry.context_length})
         return SimulatedEngine(roomy, self._options)

@@ -19,13 +19,13 @@ GREEDY = SamplingParams(temperature=0)
 
 
 def generate(engine: Engine, slot: int, prompt: list[int], count: int) -> list[int]:
-    sampler = engine.new_sampler(GREEDY, prompt, [])
+    sampler = engine.new_sampler(a_job(sampling=GREEDY), prompt, [], 0)
     tokens = list(prompt)
     position = 0
     for seq in range(1, count + 1):
         engine.decode([Piece(slot, tokens[position:], position, True)])
         position = len(tokens)
-        tokens.append(sampler.sample(0, seq))
+        tokens.append(sampler.sample(0, seq).token)
     sampler.close()
     engine.clear(slot)
     return tokens[len(prompt) :]
@@ -53,14 +53,14 @@ def test_slots_that_come_and_go_in_any_order_do_not_mix(open_llama: OpenLlama, k
         tokens = {slot: list(prompts[slot]) for slot in chance.sample(range(4), 4)}
         position = dict.fromkeys(tokens, 0)
         ends = {slot: chance.randrange(2, 30) for slot in tokens}
-        sampler = engine.new_sampler(GREEDY, [], [])
+        sampler = engine.new_sampler(a_job(sampling=GREEDY), [], [], 0)
         while tokens:
             order = list(tokens)
             chance.shuffle(order)
             engine.decode([Piece(slot, tokens[slot][position[slot] :], position[slot], True) for slot in order])
             for row, slot in enumerate(order):
                 position[slot] = len(tokens[slot])
-                tokens[slot].append(sampler.sample(row, 1))
+                tokens[slot].append(sampler.sample(row, 1).token)
                 answered = tokens[slot][3:]
                 assert answered == expected[slot][: len(answered)]
                 if len(answered) == ends[slot]:

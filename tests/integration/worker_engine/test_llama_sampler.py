@@ -10,6 +10,7 @@ import pytest
 
 from shared.errors import InferenceError
 from shared.job import SamplingParams
+from tests.fakes.sequences import a_job
 from tests.integration.worker_engine.conftest import OpenLlama
 from worker.engine.base import Engine, Piece
 from worker.engine.llama_sampler import ChainSampler, GreedySampler, position_seed
@@ -28,8 +29,8 @@ def draw(engine: Engine, count: int = 200, **params: Any) -> Counter[int]:
     """What is drawn from the same logits again and again, each time as the first token of an answer."""
     drawn: Counter[int] = Counter()
     for seed in range(count):
-        sampler = engine.new_sampler(SamplingParams(**{"seed": seed, **params}), PROMPT, [])
-        drawn[sampler.sample(0, 1)] += 1
+        sampler = engine.new_sampler(a_job(sampling=SamplingParams(**{"seed": seed, **params})), PROMPT, [], 0)
+        drawn[sampler.sample(0, 1).token] += 1
         sampler.close()
     return drawn
 
@@ -66,18 +67,18 @@ def test_openais_penalties_look_at_the_answer_and_not_at_the_prompt(llama: Any, 
     best, second = likeliest(llama, 2)
     params = SamplingParams(temperature=0, **penalty)
 
-    assert llama.new_sampler(params, [best], []).sample(0, 1) == best
-    assert llama.new_sampler(params, [], [best]).sample(0, 2) == second
+    assert llama.new_sampler(a_job(sampling=params), [best], [], 0).sample(0, 1).token == best
+    assert llama.new_sampler(a_job(sampling=params), [], [best], 0).sample(0, 2).token == second
 
 
 def test_repeat_penalty_looks_at_the_prompt_too(llama: Any) -> None:
     best = likeliest(llama, 1)[0]
     params = SamplingParams(temperature=0, repeat_penalty=1000.0)
 
-    assert llama.new_sampler(params, [best], []).sample(0, 1) != best
-    assert llama.new_sampler(params, [], [best]).sample(0, 2) != best
+    assert llama.new_sampler(a_job(sampling=params), [best], [], 0).sample(0, 1).token != best
+    assert llama.new_sampler(a_job(sampling=params), [], [best], 0).sample(0, 2).token != best
     forgets = SamplingParams(temperature=0, repeat_penalty=1000.0, repeat_last_n=2)
-    assert llama.new_sampler(forgets, [best, 300 % 266, 299 % 266], []).sample(0, 1) == best
+    assert llama.new_sampler(a_job(sampling=forgets), [best, 300 % 266, 299 % 266], [], 0).sample(0, 1).token == best
 
 
 @pytest.mark.parametrize("params", [{"temperature": 0.0}, {"temperature": 2.0}, {"presence_penalty": 0.1}])
@@ -90,19 +91,19 @@ def test_ignore_eos_never_ends(llama: Any, params: dict[str, float]) -> None:
 
 def test_with_a_seed_the_draw_depends_on_the_position(llama: Any) -> None:
     params = SamplingParams(temperature=2.0, seed=3)
-    whole = llama.new_sampler(params, PROMPT, [])
-    tokens = [whole.sample(0, seq) for seq in range(1, 30)]
+    whole = llama.new_sampler(a_job(sampling=params), PROMPT, [], 0)
+    tokens = [whole.sample(0, seq).token for seq in range(1, 30)]
 
-    later = llama.new_sampler(params, PROMPT, tokens[:20])
+    later = llama.new_sampler(a_job(sampling=params), PROMPT, tokens[:20], 0)
 
-    assert [later.sample(0, seq) for seq in range(21, 30)] == tokens[20:]
+    assert [later.sample(0, seq).token for seq in range(21, 30)] == tokens[20:]
     assert len(set(tokens)) > 5
 
 
 def test_without_a_seed_answers_differ(llama: Any) -> None:
-    samplers = [llama.new_sampler(SamplingParams(temperature=2.0), PROMPT, []) for _ in range(2)]
+    samplers = [llama.new_sampler(a_job(sampling=SamplingParams(temperature=2.0)), PROMPT, [], 0) for _ in range(2)]
 
-    answers = [[sampler.sample(0, seq) for seq in range(1, 40)] for sampler in samplers]
+    answers = [[sampler.sample(0, seq).token for seq in range(1, 40)] for sampler in samplers]
 
     assert answers[0] != answers[1]
 
@@ -119,12 +120,12 @@ def test_seeds_of_positions_are_never_llamas_seed_for_chance() -> None:
 )
 def test_numbers_that_llama_would_die_of_are_refused(llama: Any, params: dict[str, float]) -> None:
     with pytest.raises(InferenceError):
-        llama.new_sampler(SamplingParams(**params), PROMPT, [])
+        llama.new_sampler(a_job(sampling=SamplingParams(**params)), PROMPT, [], 0)
 
 
 def test_greedy_without_penalties_needs_no_chain(llama: Any) -> None:
-    assert isinstance(llama.new_sampler(SamplingParams(temperature=0), PROMPT, []), GreedySampler)
-    assert isinstance(llama.new_sampler(SamplingParams(), PROMPT, []), ChainSampler)
+    assert isinstance(llama.new_sampler(a_job(sampling=SamplingParams(temperature=0)), PROMPT, [], 0), GreedySampler)
+    assert isinstance(llama.new_sampler(a_job(sampling=SamplingParams()), PROMPT, [], 0), ChainSampler)
 
 
 def test_thousands_of_samplers_leave_no_memory_behind(llama: Any) -> None:

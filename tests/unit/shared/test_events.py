@@ -3,7 +3,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import UpstreamError
-from shared.events import FINISH_REASONS, Event, FinalEvent, StoredEvent, TokensEvent, Usage, decode
+from shared.events import (
+    FINISH_REASONS,
+    ChoiceEnd,
+    Event,
+    FinalEvent,
+    StoredEvent,
+    TokenLogprob,
+    TokensEvent,
+    Usage,
+    decode,
+    joined,
+)
 
 tokens = st.lists(st.tuples(st.integers(0, 200_000), st.text()), min_size=1, max_size=12)
 events = st.one_of(
@@ -13,6 +24,18 @@ events = st.one_of(
         st.integers(1, 9999),
     ),
     st.builds(FinalEvent, st.just("job"), st.integers(0, 99), st.integers(1, 9), st.sampled_from(FINISH_REASONS)),
+    st.builds(
+        lambda seq, ends: FinalEvent("job", seq, 1, "stop", others=tuple(ChoiceEnd(*end) for end in ends)),
+        st.integers(0, 99),
+        st.lists(st.tuples(st.sampled_from(FINISH_REASONS), st.text())),
+    ),
+    st.builds(
+        lambda seq, logprobs: TokensEvent(
+            "job", seq, 1, [1] * len(logprobs), ["a"] * len(logprobs), [0, 1] * (len(logprobs) // 2), logprobs
+        ),
+        st.integers(1, 99),
+        st.lists(st.lists(st.builds(TokenLogprob, st.integers(0, 9), st.floats(-99, 0), st.binary())), min_size=1),
+    ),
     st.builds(StoredEvent, st.text()),
 )
 
@@ -47,3 +70,12 @@ def test_unknown_fields_are_ignored_so_that_versions_can_run_side_by_side() -> N
 def test_anything_else_is_refused(data: bytes) -> None:
     with pytest.raises(UpstreamError):
         decode(data)
+
+
+def test_joined_events_are_the_same_tokens_in_one_event() -> None:
+    logprobs = [[TokenLogprob(token, -1.0, b"x")] for token in (7, 8, 9)]
+    whole = TokensEvent("job", 4, 2, [7, 8, 9], ["a", "b", "c"], [0, 1, 0], logprobs)
+    parts = [TokensEvent("job", 4, 2, [7], ["a"], [0], logprobs[:1]), whole.after(4)]
+
+    assert joined(parts) == whole
+    assert joined(parts[:1]) is parts[0]

@@ -9,10 +9,10 @@ import pytest
 from shared.catalogue import ModelEntry
 from shared.errors import DeadlineExceededError, InferenceError, ModelUnavailableError
 from shared.events import FinalEvent, TokensEvent
-from shared.job import SamplingParams
+from shared.job import GenerateJob
 from tests.fakes.sequences import Collector, a_job, a_request
 from worker.batcher import Batcher
-from worker.engine.base import DecodeError, KvFullError, Piece
+from worker.engine.base import DecodeError, KvFullError, Piece, Sampled
 from worker.engine.simulated import SimulatedEngine, SimulatedOptions, SimulatedSampler
 from worker.sequence import Ending, Sequence
 
@@ -36,16 +36,18 @@ class FailingEngine(SimulatedEngine):
         self.batches.append(list(pieces))
         super().decode(pieces)
 
-    def new_sampler(self, params: SamplingParams, prompt: Ordered[int], generated: Ordered[int]) -> SimulatedSampler:
-        sampler = super().new_sampler(params, prompt, generated)
-        if params.seed == 666:
+    def new_sampler(
+        self, job: GenerateJob, prompt: Ordered[int], generated: Ordered[int], choice: int
+    ) -> SimulatedSampler:
+        sampler = super().new_sampler(job, prompt, generated, choice)
+        if job.sampling.seed == 666:
             sampler._length = -1
             sampler._ignore_eos = True
             sampler.sample = _fail  # type: ignore[method-assign]
         return sampler
 
 
-def _fail(row: int, seq: int) -> int:
+def _fail(row: int, seq: int) -> Sampled:
     raise InferenceError("The sampler failed.")
 
 

@@ -7,6 +7,7 @@ import pytest
 from shared.catalogue import ModelEntry
 from shared.errors import InferenceError
 from shared.job import SamplingParams
+from tests.fakes.sequences import a_job
 from worker.engine.base import DecodeError, Piece
 from worker.engine.simulated import END_TOKEN, SimulatedEngine, SimulatedFactory, SimulatedOptions
 
@@ -19,8 +20,8 @@ def an_engine(**options: int) -> SimulatedEngine:
 def words(engine: SimulatedEngine, prompt: list[int], count: int, *, seed: int | None = None) -> list[int]:
     engine.clear(0)
     engine.decode([Piece(0, prompt, 0, True)])
-    sampler = engine.new_sampler(SamplingParams(seed=seed), prompt, [])
-    return [sampler.sample(0, seq) for seq in range(1, count + 1)]
+    sampler = engine.new_sampler(a_job(sampling=SamplingParams(seed=seed)), prompt, [], 0)
+    return [sampler.sample(0, seq).token for seq in range(1, count + 1)]
 
 
 def test_the_answer_depends_on_prompt_and_seed_alone() -> None:
@@ -72,7 +73,7 @@ def test_an_output_that_does_not_exist_is_an_error() -> None:
     engine.decode([Piece(0, [1], 0, False)])
 
     with pytest.raises(InferenceError):
-        engine.new_sampler(SamplingParams(), [1], []).sample(0, 1)
+        engine.new_sampler(a_job(), [1], [], 0).sample(0, 1)
 
 
 def test_a_prompt_that_fits_by_a_real_vocabulary_fits_here_too() -> None:
