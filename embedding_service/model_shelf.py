@@ -1,7 +1,8 @@
-"""The embedding models of the catalogue: loaded once each, at start or when their file appears."""
+"""The embedding models of the catalogue: loaded once each, at start or when their file or their entry appears."""
 
 import asyncio
 import os
+from collections import defaultdict
 from pathlib import Path
 from time import perf_counter
 
@@ -11,7 +12,7 @@ from embedding_service.engine import LlamaEmbedder
 from embedding_service.micro_batcher import MicroBatcher
 from embedding_service.settings import EmbeddingSettings
 from shared.catalogue import Catalogue, ModelEntry
-from shared.errors import BadRequestError, ModelLoadError, ModelUnavailableError
+from shared.errors import BadRequestError, ModelLoadError, ModelNotFoundError, ModelUnavailableError
 from shared.telemetry import instruments
 
 _log = structlog.get_logger(__name__)
@@ -23,14 +24,15 @@ RETRY_AFTER_S = 10.0
 class ServedModel:
     """A loaded model and the thread that runs it."""
 
-    def __init__(self, embedder: LlamaEmbedder, *, name: str, max_waiting_texts: int):
+    def __init__(self, entry: ModelEntry, embedder: LlamaEmbedder, *, max_waiting_texts: int):
+        self.entry = entry
         self.embedder = embedder
         self.batcher = MicroBatcher(
             embedder.embed,
             max_texts=embedder.batch_texts,
             max_tokens=embedder.batch_tokens,
             max_waiting_texts=max_waiting_texts,
-            name=f"embed {name}",
+            name=f"embed {entry.name}",
         )
 
     def close(self) -> None:
@@ -46,7 +48,10 @@ class ModelShelf:
         self._settings = settings
         self._served: dict[str, ServedModel] = {}
         self._failures: dict[str, tuple[float, ModelLoadError]] = {}
-        self._locks = {entry.name: asyncio.Lock() for entry in catalogue.of_kind("embedding")}
+        self._replaced: list[ServedModel] = []
+        """Models whose entry has changed; requests may still use them, so they are closed at the end."""
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._names_at_start = self._names()
         instruments.observe("drover_models_loaded", lambda: [(len(self._served), {})])
 
     async def get(self, name: str) -> ServedModel:
@@ -59,28 +64,39 @@ class ModelShelf:
         if entry.kind != "embedding":
             raise BadRequestError(f"'{name}' is a chat model; choose an embedding model.", param="model")
         async with self._locks[name]:
-            if name not in self._served:
+            served = self._served.get(name)
+            if served is None or served.entry != entry:
                 self._served[name] = await self._load(entry)
+                if served is not None:
+                    self._replaced.append(served)
             return self._served[name]
 
     async def load_all(self) -> None:
         """Load every embedding model that can be loaded; `checks` tells about the others."""
-        for name in self._locks:
+        for name in self._names_at_start:
             try:
                 await self.get(name)
-            except (ModelUnavailableError, ModelLoadError) as error:
+            except (ModelUnavailableError, ModelLoadError, ModelNotFoundError) as error:
                 _log.warning("model_not_loaded", model=name, reason=error.message)
 
     def checks(self) -> dict[str, str]:
-        """For /readyz: "ok" for each loaded model, else what is wrong with it."""
-        if not self._locks:
+        """For /readyz: "ok" for each loaded model, else what is wrong with it.
+
+        A model that came into the catalogue later is loaded by its first request and keeps nobody waiting until then.
+        """
+        names = self._names()
+        if not names:
             return {"models": "models.toml names no embedding model."}
-        return {name: self._check(name) for name in self._locks}
+        return {name: self._check(name) for name in names if name in self._names_at_start or name in self._served}
 
     async def close(self) -> None:
-        for served in self._served.values():
+        for served in (*self._served.values(), *self._replaced):
             await asyncio.to_thread(served.close)
         self._served.clear()
+        self._replaced.clear()
+
+    def _names(self) -> list[str]:
+        return [entry.name for entry in self._catalogue.of_kind("embedding")]
 
     def _check(self, name: str) -> str:
         if name in self._served:
@@ -121,7 +137,7 @@ class ModelShelf:
         duration_s = perf_counter() - started_at
         instruments.MODEL_LOAD.record(duration_s, {"model": entry.name})
         _log.info("model_loaded", model=entry.name, duration_s=round(duration_s, 3), dimensions=embedder.dimensions)
-        return ServedModel(embedder, name=entry.name, max_waiting_texts=self._settings.max_waiting_texts)
+        return ServedModel(entry, embedder, max_waiting_texts=self._settings.max_waiting_texts)
 
 
 def _half_of_the_cores() -> int:

@@ -53,7 +53,7 @@ class QueueGauge:
 
     def __init__(self, jobs: Jobs, catalogue: Catalogue):
         self._jobs = jobs
-        self._models = [entry.name for entry in catalogue.of_kind("chat")]
+        self._catalogue = catalogue
         self._depth: list[Reading] = []
         self._age_s: list[Reading] = []
         instruments.observe("drover_queue_depth", lambda: self._depth)
@@ -71,8 +71,8 @@ class QueueGauge:
     async def _sample(self) -> None:
         depth: list[Reading] = []
         age_s: list[Reading] = []
-        for model in self._models:
-            jobs, oldest_s = await self._jobs.queue(model)
-            depth.append((jobs, {"queue": queue_of(model)}))
-            age_s.append((oldest_s, {"queue": queue_of(model)}))
+        for entry in self._catalogue.of_kind("chat"):
+            jobs, oldest_s = await self._jobs.queue(entry.name)
+            depth.append((jobs, {"queue": queue_of(entry.name)}))
+            age_s.append((oldest_s, {"queue": queue_of(entry.name)}))
         self._depth, self._age_s = depth, age_s

@@ -2,6 +2,7 @@
 
 import ctypes
 import threading
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,14 +18,14 @@ _DISCARD_LOG = llama_cpp.llama_log_callback(lambda _level, _text, _user_data: No
 
 
 class TokenCounter:
-    """Counts for every chat model of the catalogue; each vocabulary is loaded once and kept.
+    """Counts for every chat model of the catalogue; each vocabulary is loaded once and kept while its entry stays.
 
     The calls block (a load up to a second, a count some milliseconds) and may come from any thread.
     """
 
     def __init__(self, catalogue: Catalogue):
         self._catalogue = catalogue
-        self._vocabularies: dict[str, Vocabulary] = {}
+        self._vocabularies: dict[str, tuple[ModelEntry, Vocabulary]] = {}
         self._loading = threading.Lock()
 
     def context_tokens(self, model: str) -> int:
@@ -44,12 +45,17 @@ class TokenCounter:
 
     def _vocabulary(self, model: str) -> "Vocabulary":
         entry = self._entry(model)
-        if (loaded := self._vocabularies.get(model)) is not None:
+        if (loaded := self._loaded(entry)) is not None:
             return loaded
         with self._loading:
-            if model not in self._vocabularies:
-                self._vocabularies[model] = Vocabulary(entry, self._catalogue.path_of(entry))
-            return self._vocabularies[model]
+            if (loaded := self._loaded(entry)) is None:
+                loaded = Vocabulary(entry, self._catalogue.path_of(entry))
+                self._vocabularies[model] = (entry, loaded)
+            return loaded
+
+    def _loaded(self, entry: ModelEntry) -> "Vocabulary | None":
+        known, vocabulary = self._vocabularies.get(entry.name, (None, None))
+        return vocabulary if known == entry else None
 
     def _entry(self, model: str) -> ModelEntry:
         entry = self._catalogue.get(model)
@@ -77,6 +83,8 @@ class Vocabulary:
             raise ModelUnavailableError(
                 f"The file of the model '{entry.name}' cannot be read as GGUF: replace {entry.file}.", param="model"
             )
+        # Freed when the last thread that counts with it is done: the catalogue may change at any time.
+        weakref.finalize(self, llama_cpp.llama_model_free, model).atexit = False
         self._vocab = vocab
         embedded = llama_cpp.llama_model_chat_template(model, None) or b""
         self._template = choose_template(entry.template, embedded.decode("utf-8", "replace"))

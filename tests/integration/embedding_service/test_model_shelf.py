@@ -72,3 +72,37 @@ async def test_a_catalogue_without_embedding_models_is_reported(tmp_path: Path) 
     shelf = ModelShelf(Catalogue.load(tmp_path), EmbeddingSettings(models_dir=tmp_path))
 
     assert shelf.checks() == {"models": "models.toml names no embedding model."}
+
+
+async def test_a_model_that_is_added_later_is_served_and_keeps_nobody_waiting(
+    models_dir: Path, model_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.catalogue.LOOK_INTERVAL_S", 0.0)
+    shelf = ModelShelf(Catalogue.load(models_dir), EmbeddingSettings(models_dir=models_dir, threads=1))
+    await shelf.load_all()
+
+    with (models_dir / "models.toml").open("a") as catalogue:
+        catalogue.write(f'[models.second]\nfile = "{model_file.name}"\nkind = "embedding"\ncontext_length = 64\n')
+    before = shelf.checks()
+    served = await shelf.get("second")
+
+    assert before == {"random-bert": "ok"}
+    assert served.embedder.dimensions == 32
+    assert shelf.checks() == {"random-bert": "ok", "second": "ok"}
+    await shelf.close()
+
+
+async def test_a_model_whose_entry_changes_is_loaded_anew_and_the_old_one_lives_on_for_its_requests(
+    models_dir: Path, model_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.catalogue.LOOK_INTERVAL_S", 0.0)
+    shelf = ModelShelf(Catalogue.load(models_dir), EmbeddingSettings(models_dir=models_dir, threads=1))
+    old = await shelf.get("random-bert")
+
+    catalogue = models_dir / "models.toml"
+    catalogue.write_text(catalogue.read_text().replace("context_length = ", "context_length = 1"))
+    new = await shelf.get("random-bert")
+
+    assert new is not old
+    assert old.batcher.submit([old.embedder.tokenize("the cat")]).result(timeout=10).shape == (1, 32)
+    await shelf.close()

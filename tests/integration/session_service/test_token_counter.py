@@ -65,3 +65,16 @@ def test_what_is_no_chat_model_is_not_found(counter: TokenCounter, model: str) -
 def test_a_model_without_a_usable_file_is_unavailable(counter: TokenCounter, model: str, sentence: str) -> None:
     with pytest.raises(ModelUnavailableError, match=sentence):
         counter.count_text(model, "x")
+
+
+def test_an_entry_that_changes_is_counted_anew(models_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.catalogue.LOOK_INTERVAL_S", 0.0)
+    (models_dir / "models.toml").write_text('[models.m]\nfile = "chat.gguf"\nkind = "chat"\ncontext_length = 512\n')
+    counter = TokenCounter(Catalogue.load(models_dir))
+    messages = [Message(role="user", content="the")]
+    before = counter.count_prompt("m", messages)
+
+    with (models_dir / "models.toml").open("a") as catalogue:
+        catalogue.write('template = "alpaca"\n')
+
+    assert counter.count_prompt("m", messages) != before

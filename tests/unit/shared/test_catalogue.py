@@ -1,7 +1,11 @@
+import os
+import threading
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
+from shared import catalogue as catalogue_module
 from shared.catalogue import Catalogue
 from shared.errors import ModelNotFoundError
 from shared.settings import ConfigurationError
@@ -82,3 +86,100 @@ def test_the_catalogue_of_this_repository_has_a_chat_and_an_embedding_model() ->
     assert catalogue.get("drover-tiny").kind == "chat"
     assert catalogue.get("all-minilm-l6-v2").dimensions == 384
     assert catalogue.path_of(catalogue.get("drover-tiny")).is_file()
+
+
+A = '[models.a]\nfile = "a.gguf"\nkind = "chat"\ncontext_length = 512\n'
+B = '[models.b]\nfile = "b.gguf"\nkind = "chat"\ncontext_length = 512\n'
+
+
+@pytest.fixture
+def looks_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file is looked at on every access."""
+    monkeypatch.setattr(catalogue_module, "LOOK_INTERVAL_S", 0.0)
+
+
+def names(catalogue: Catalogue) -> list[str]:
+    return [entry.name for entry in catalogue.all()]
+
+
+@pytest.mark.usefixtures("looks_at_once")
+def test_a_model_that_is_added_to_the_file_is_there_without_a_restart(tmp_path: Path) -> None:
+    catalogue = Catalogue.load(write(tmp_path, A))
+
+    write(tmp_path, A + B)
+
+    assert names(catalogue) == ["a", "b"]
+    assert catalogue.get("b").file == "b.gguf"
+    assert len(catalogue.of_kind("chat")) == 2
+
+
+@pytest.mark.usefixtures("looks_at_once")
+def test_a_model_that_is_taken_out_of_the_file_is_gone(tmp_path: Path) -> None:
+    catalogue = Catalogue.load(write(tmp_path, A + B))
+
+    write(tmp_path, A)
+
+    with pytest.raises(ModelNotFoundError):
+        catalogue.get("b")
+
+
+@pytest.mark.usefixtures("looks_at_once")
+def test_a_change_of_the_same_length_in_a_new_file_is_noticed(tmp_path: Path) -> None:
+    catalogue = Catalogue.load(write(tmp_path, A))
+    seen = (tmp_path / "models.toml").stat()
+
+    other = tmp_path / "other.toml"
+    other.write_text(A.replace("models.a", "models.c"))
+    os.utime(other, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+    other.replace(tmp_path / "models.toml")
+
+    assert names(catalogue) == ["c"]
+
+
+@pytest.mark.usefixtures("looks_at_once")
+@pytest.mark.parametrize("text", ["[models", None])
+def test_a_file_that_is_not_valid_leaves_the_old_models_with_one_warning(tmp_path: Path, text: str | None) -> None:
+    catalogue = Catalogue.load(write(tmp_path, A))
+
+    with capture_logs() as logs:
+        (tmp_path / "models.toml").unlink()
+        if text is not None:
+            write(tmp_path, text)
+        seen = [names(catalogue) for _ in range(3)]
+
+    assert seen == [["a"]] * 3
+    assert [(line["event"], line["log_level"]) for line in logs] == [("catalogue_not_reloaded", "warning")]
+    write(tmp_path, A + B)
+    assert names(catalogue) == ["a", "b"]
+
+
+def test_the_file_is_looked_at_once_a_second(tmp_path: Path) -> None:
+    catalogue = Catalogue.load(write(tmp_path, A))
+
+    write(tmp_path, A + B)
+
+    assert names(catalogue) == ["a"]
+
+
+@pytest.mark.usefixtures("looks_at_once")
+def test_many_threads_see_the_old_models_or_the_new_ones_whole(tmp_path: Path) -> None:
+    catalogue = Catalogue.load(write(tmp_path, A))
+    seen: set[tuple[str, ...]] = set()
+    over = threading.Event()
+
+    def read() -> None:
+        while not over.is_set():
+            seen.add(tuple(names(catalogue)))
+
+    threads = [threading.Thread(target=read) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for text in (A + B, A) * 20:
+        draft = tmp_path / "draft"
+        draft.write_text(text)
+        draft.replace(tmp_path / "models.toml")
+    over.set()
+    for thread in threads:
+        thread.join()
+
+    assert seen <= {("a",), ("a", "b")}
