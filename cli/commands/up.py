@@ -31,10 +31,13 @@ def up(
         int | None, typer.Option(min=1, max=65535, help="The first gateway's port.  [default: 8080, or the next free]")
     ] = None,
     state_dir: StateDirOption = DEFAULT_STATE_DIR,
+    hung_after: Annotated[
+        float, typer.Option(min=1, help="Start a service again whose /livez is silent or bad for so many seconds.")
+    ] = 30,
     detach: Annotated[bool, typer.Option("--detach", help="Return when the stack is up.")] = False,
 ) -> None:
     """Start the whole stack: Redis, Postgres (embedded unless REDIS_URL, DATABASE_URL name others) and all services."""
-    options = StackOptions(state_dir, gateways, workers, engine.value, port)
+    options = StackOptions(state_dir, gateways, workers, engine.value, port, hung_after)
     with errors_as_sentences():
         try:
             _up_detached(options) if detach else Launcher(options, CliSettings.load(), say).run(show_how_to_use)

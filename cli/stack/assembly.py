@@ -23,13 +23,17 @@ from cli.stack.valkey import EmbeddedRedis
 
 @dataclass(frozen=True)
 class StackOptions:
-    """What `drover up` was asked for. `port` None: 8080, or the next free one."""
+    """What `drover up` was asked for. `port` None: 8080, or the next free one.
+
+    `hung_after_s`: a service whose /livez is silent or bad for so long is started again.
+    """
 
     state_dir: Path
     gateways: int = 1
     workers: int = 1
     engine: str = "llama"
     port: int | None = None
+    hung_after_s: float = 30.0
 
 
 class Assembly:

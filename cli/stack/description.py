@@ -11,7 +11,7 @@ Role = Literal["gateway", "worker", "session_service", "embedding_service", "red
 
 
 class ProcessDescription(BaseModel):
-    """One process of the stack; `log` is the path of its log file."""
+    """One process of the stack; `address` is host:port, `log` the path of its log file."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -19,6 +19,7 @@ class ProcessDescription(BaseModel):
     role: Role
     pid: int
     log: str
+    address: str = ""
 
 
 class StackDescription(BaseModel):

@@ -11,6 +11,7 @@ from cli.stack.assembly import Assembly, StackOptions
 from cli.stack.description import ProcessDescription, StackDescription
 from cli.stack.errors import StopRequestedError
 from cli.stack.files import replace_private
+from cli.stack.process import Child
 from cli.stack.record import Identity, Record, end_leftovers
 from cli.stack.state_dir import StateDir
 from cli.stack.stop_signals import StopSignals
@@ -24,7 +25,7 @@ class Launcher:
         self._say = say
         self._state = StateDir(options.state_dir)
         self._signals = StopSignals()
-        self._supervisor = Supervisor(say, self._remember, self._signals.stopping)
+        self._supervisor = Supervisor(say, self._remember, self._signals.stopping, hung_after_s=options.hung_after_s)
         self._assembly = Assembly(options, settings, self._state, self._supervisor, say)
         self._description: StackDescription | None = None
 
@@ -55,10 +56,7 @@ class Launcher:
         if me := Identity.of(os.getpid()):
             Record(me, [c.identity for c in children if c.identity]).write(self._state.record_file)
         if self._description is not None:
-            processes = [
-                ProcessDescription(name=child.spec.name, role=child.spec.role, pid=child.pid, log=str(child.spec.log))
-                for child in children
-            ]
+            processes = [_described(child) for child in children]
             self._description = self._description.model_copy(update={"processes": processes})
             self._description.write(self._state.stack_file)
 
@@ -84,3 +82,8 @@ class Launcher:
             self._say(f"every process has ended ({time.monotonic() - begun:.1f} s)")
         self._state.record_file.unlink(missing_ok=True)
         self._state.unlock()
+
+
+def _described(child: Child) -> ProcessDescription:
+    spec = child.spec
+    return ProcessDescription(name=spec.name, role=spec.role, pid=child.pid, log=str(spec.log), address=spec.address)

@@ -24,7 +24,8 @@ _LOG_LIMIT_BYTES = 50 << 20
 
 @dataclass(frozen=True)
 class ProcessSpec:
-    """What to run. `is_ready` is asked until it says yes; `address` is for the progress line.
+    """What to run. `is_ready` is asked until it says yes; `is_alive`, if there is such a question, as long as it runs;
+    `address` is for the progress line.
 
     `stop_signal` ends the process gracefully within `stop_timeout_s`; `orphan_signal` is what the kernel sends it when
     the supervisor dies without a word (Linux).
@@ -36,6 +37,7 @@ class ProcessSpec:
     environment: Mapping[str, str] = field(repr=False)
     log: Path
     is_ready: Callable[[], bool] = field(repr=False)
+    is_alive: Callable[[], bool] | None = field(default=None, repr=False)
     address: str = ""
     start_timeout_s: float = 60
     stop_signal: int = signal.SIGTERM

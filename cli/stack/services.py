@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 
 from cli.stack.description import Role
+from cli.stack.liveness import answers_live
 from cli.stack.ports import LOOPBACK
 from cli.stack.process import ProcessSpec
 from cli.stack.secrets_file import StackSecrets
@@ -111,6 +112,7 @@ class Services:
             environment={**self.environment, **{key: str(value) for key, value in settings.items()}},
             log=self.state.log(name),
             is_ready=lambda: answers_ready(f"http://{LOOPBACK}:{port}"),
+            is_alive=lambda: answers_live(LOOPBACK, port),
             address=f"{LOOPBACK}:{port}",
             start_timeout_s=start_timeout_s,
             stop_timeout_s=stop_timeout_s,

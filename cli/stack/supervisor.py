@@ -1,4 +1,4 @@
-"""Keeps the processes of a stack running: starts them, restarts those that die, stops all of them in order."""
+"""Keeps the processes of a stack running: starts them, restarts those that die or hang, stops them in order."""
 
 import threading
 import time
@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from cli.stack.errors import StackError, StopRequestedError
+from cli.stack.liveness import Liveness
 from cli.stack.process import Child, ProcessSpec
 from cli.stack.restarts import Restarts
 
@@ -21,18 +22,54 @@ class _Supervised:
     start_at: float | None = None
     """When the next start is due (monotonic), while the process is down."""
     has_given_up: bool = False
+    liveness: Liveness | None = None
+
+    def __post_init__(self) -> None:
+        self._watch()
+
+    def start_again(self) -> None:
+        self.child = Child(self.spec)
+        self.start_at = None
+        self._watch()
+
+    @property
+    def served_s(self) -> float:
+        """How long it has been of use: since its first sign of life, where there is a way to ask for one."""
+        return self.child.age_s if self.liveness is None else self.liveness.lived_s
+
+    def hangs(self, after_s: float) -> bool:
+        """Whether it has been silent, or said that it is not well, for too long; a start has the start's time."""
+        if self.liveness is None or (not self.liveness.has_answered and self.child.age_s < self.spec.start_timeout_s):
+            return False
+        return self.liveness.bad_s > after_s
+
+    def stop_watching(self) -> None:
+        if self.liveness is not None:
+            self.liveness.stop()
+
+    def _watch(self) -> None:
+        self.stop_watching()
+        self.liveness = Liveness(self.spec.is_alive) if self.spec.is_alive else None
 
 
 class Supervisor:
-    """`say` gets one line for the terminal; `on_change` is called after every change of a pid.
+    """`say` gets one line for the terminal; `on_change` is called after every change of a pid. A process whose
+    `is_alive` has said no for `hung_after_s` is killed and started again like one that died.
 
     Use it from the main thread only (see `process.spawn`); `stopping` may be set from a signal handler.
     """
 
-    def __init__(self, say: Callable[[str], None], on_change: Callable[[], None], stopping: threading.Event):
+    def __init__(
+        self,
+        say: Callable[[str], None],
+        on_change: Callable[[], None],
+        stopping: threading.Event,
+        hung_after_s: float = 30.0,
+    ):
         self._say = say
         self._on_change = on_change
         self._stopping = stopping
+        self._hung_after_s = hung_after_s
         self._supervised: list[_Supervised] = []
 
     @property
@@ -84,6 +121,8 @@ class Supervisor:
                 if child.exit_code() is None:
                     self._say(f"{child.spec.name} did not stop in time and was killed")
                 child.kill()
+        for one in self._supervised:
+            one.stop_watching()
         self._supervised.clear()
 
     def _became_ready(self, one: _Supervised) -> bool:
@@ -111,9 +150,12 @@ class Supervisor:
                 self._start_if_due(one)
             elif (code := one.child.exit_code()) is not None:
                 self._plan_restart(one, code)
+            elif one.hangs(self._hung_after_s):
+                self._say(f"{one.spec.name} has not been well for {self._hung_after_s:g} s (/livez): it is killed")
+                one.child.kill()
 
     def _plan_restart(self, one: _Supervised, code: int) -> None:
-        delay_s = one.restarts.next_delay_s(one.child.age_s)
+        delay_s = one.restarts.next_delay_s(one.served_s)
         if delay_s is None:
             one.has_given_up = True
             self._say(
@@ -128,8 +170,7 @@ class Supervisor:
     def _start_if_due(self, one: _Supervised) -> None:
         if one.start_at is None or time.monotonic() < one.start_at:
             return
-        one.child = Child(one.spec)
-        one.start_at = None
+        one.start_again()
         self._on_change()
 
 

@@ -26,7 +26,7 @@ class Bench:
         self.stopping = threading.Event()
         self.said: list[str] = []
         self.changes = 0
-        self.supervisor = Supervisor(self.said.append, self._changed, self.stopping)
+        self.supervisor = Supervisor(self.said.append, self._changed, self.stopping, hung_after_s=0.2)
 
     def _changed(self) -> None:
         self.changes += 1
@@ -74,6 +74,33 @@ def test_a_killed_process_is_started_again_with_a_new_pid(bench: Bench) -> None:
     assert bench.supervisor.children[1].pid == two
     assert bench.changes == 2
     assert any("one died (signal 9)" in line for line in bench.said)
+
+
+def test_a_process_that_hangs_is_killed_and_started_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cli.stack.liveness.Liveness.__init__.__defaults__", (0.05,))
+    is_well = threading.Event()
+    is_well.set()
+    bench.supervisor.start([bench.spec("one", SLEEP, is_alive=is_well.is_set)])
+    bench.watch_until(lambda: bench.supervisor.children[0].age_s > 0.3)
+    first = bench.supervisor.children[0].pid
+
+    is_well.clear()
+    bench.watch_until(lambda: bench.supervisor.children[0].pid != first)
+
+    assert any("one has not been well for 0.2 s" in line for line in bench.said)
+    assert not psutil.pid_exists(first)
+
+
+def test_a_process_that_is_still_starting_is_not_taken_for_a_hung_one(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cli.stack.liveness.Liveness.__init__.__defaults__", (0.05,))
+    bench.supervisor.start([bench.spec("slow", SLEEP, is_alive=lambda: False, start_timeout_s=60)])
+    first = bench.supervisor.children[0].pid
+
+    bench.watch_until(lambda: bench.supervisor.children[0].age_s > 1)
+
+    assert bench.supervisor.children[0].pid == first
 
 
 def test_a_process_that_dies_again_and_again_is_given_up_and_the_stack_with_it(

@@ -33,7 +33,7 @@ def test_the_file_has_the_promised_fields_and_only_its_owner_reads_it(tmp_path: 
         *("url", "gateways", "api_key", "admin_key", "model", "embedding_model", "redis_url", "database_url"),
         "processes",
     }
-    assert json.loads(path.read_text())["processes"][0].keys() == {"name", "role", "pid", "log"}
+    assert json.loads(path.read_text())["processes"][0].keys() == {"name", "role", "pid", "log", "address"}
     assert path.stat().st_mode & 0o777 == 0o600
 
 
