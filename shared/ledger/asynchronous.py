@@ -53,9 +53,11 @@ class AsyncLedger:
             raise JobExpiredError()
         return status
 
-    async def read_log(self, job_id: str, after_seq: int = 0) -> list[TokensEvent | FinalEvent]:
+    async def read_log(
+        self, job_id: str, after_seq: int = 0, *, max_events: int | None = None
+    ) -> list[TokensEvent | FinalEvent]:
         """The job's events after the token `after_seq`, in order; the first one is cut to what is new."""
-        entries = cast(list[Any], await self._client.xrange(log_key(job_id), min=f"{after_seq}-1"))
+        entries = cast(list[Any], await self._client.xrange(log_key(job_id), min=f"{after_seq}-1", count=max_events))
         return parsing.log(entries, after_seq)
 
     async def settle(self, job_id: str) -> None:
