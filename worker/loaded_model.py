@@ -47,14 +47,16 @@ class LoadedModel:
         """The part of the KV cache that sequences fill, 0 to 1."""
         return self._batcher.kv_tokens / (self._engine.slots * self._engine.context_length)
 
-    def submit(self, request: SequenceRequest) -> None:
-        """Render, tokenize and queue the job.
+    def submit(self, request: SequenceRequest) -> int:
+        """Render, tokenize and queue the job; how many tokens its prompt has.
 
         Raises WorkerLostError if its first tokens came from another file, BadRequestError, ModelLoadError or
         InferenceError if its messages make no prompt, ModelUnavailableError if the model is closed.
         """
         self._check_origin(request)
-        self._batcher.submit(Sequence(request, self._prompt(request.job), self._engine))
+        prompt = self._prompt(request.job)
+        self._batcher.submit(Sequence(request, prompt, self._engine))
+        return len(prompt)
 
     def cancel(self, job_id: str, epoch: int) -> None:
         """End the job with a FinalEvent "cancelled" before the next step; an unknown one is ignored."""
