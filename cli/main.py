@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli.commands import chat, demo, doctor, down, status, up
+from cli.commands import chat, demo, doctor, down, models, status, up
 
 app = typer.Typer(
     name="drover",
@@ -35,6 +35,7 @@ app.command()(down.down)
 app.command()(status.status)
 app.command()(chat.chat)
 app.command()(doctor.doctor)
+app.add_typer(models.app, name="models")
 app.command(hidden=True)(demo.demo)
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import typer
 from rich.console import Console
 
+from cli.model_store.errors import ModelStoreError
 from cli.stack.errors import StackError
 from shared.settings import ConfigurationError
 
@@ -34,5 +35,5 @@ def errors_as_sentences() -> Iterator[None]:
     """What the person at the terminal can mend ends the command with one sentence and exit status 1."""
     try:
         yield
-    except (StackError, ConfigurationError) as error:
+    except (StackError, ModelStoreError, ConfigurationError) as error:
         raise fail(str(error)) from error

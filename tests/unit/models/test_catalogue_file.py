@@ -19,7 +19,7 @@ def test_the_committed_model_is_small() -> None:
 
 
 def test_every_model_says_what_it_is_for() -> None:
-    assert {name: entry["kind"] for name, entry in CATALOGUE.items()} == {
-        "drover-tiny": "chat",
-        "all-minilm-l6-v2": "embedding",
-    }
+    kinds = {name: entry["kind"] for name, entry in CATALOGUE.items()}
+
+    # Further ones are those that somebody pulled into this checkout.
+    assert (kinds["drover-tiny"], kinds["all-minilm-l6-v2"]) == ("chat", "embedding")
