@@ -1,6 +1,6 @@
 # Two commands matter: `make demo` and `make test`. `make` alone lists all of them.
 .DEFAULT_GOAL := help
-.PHONY: help demo run test setup models model-tiny lint style types imports fmt migration lock clean
+.PHONY: fault soak help demo run test setup models model-tiny lint style types imports fmt migration lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -14,6 +14,13 @@ run: setup models ## Start a stack that stays; prints its URL, a key and a curl 
 
 test: setup models lint ## Lint, types, import contracts, then every test on real servers
 	$(BIN)/python -m pytest
+
+##@ Break it
+fault: setup ## Fault tests, long form: make fault [TESTS="F1 F3"] [SEED=7] [ROUNDS=1] [TIMES=1.0] [KILLS=1000]
+	$(BIN)/python -m tests.fault $(TESTS) --seed $(or $(SEED),7) --rounds $(or $(ROUNDS),1) --times $(or $(TIMES),1) $(if $(KILLS),--kills $(KILLS))
+
+soak: setup ## F1, F9 and F12 mixed, with memory, descriptors and keys watched: make soak MINUTES=30
+	$(BIN)/python -m tests.fault F25 --seed $(or $(SEED),7) --minutes $(or $(MINUTES),30)
 
 ##@ Set-up
 setup: ## Make .venv from the lock; does nothing when it is up to date

@@ -35,6 +35,21 @@ class Stack:
     def pids(self, role: str) -> list[int]:
         return [process["pid"] for process in self.read()["processes"] if process["role"] == role]
 
+    def processes_of(self, role: str) -> list[dict[str, Any]]:
+        """Name, pid, address, … of each, as stack.json has them now."""
+        return [process for process in self.read()["processes"] if process["role"] == role]
+
+    @property
+    def supervisor_pid(self) -> int:
+        pid: int = json.loads((self.state_dir / "processes.json").read_text())["supervisor"]["pid"]
+        return pid
+
+    def log(self, name: str) -> str:
+        return (self.state_dir / "logs" / f"{name}.log").read_text(errors="replace")
+
+    def kill_pid(self, pid: int) -> None:
+        os.kill(pid, signal.SIGKILL)
+
     def kill(self, role: str, index: int = 0) -> None:
         """kill -9 of one process of that role."""
         os.kill(self.pids(role)[index], signal.SIGKILL)
@@ -45,6 +60,12 @@ class Stack:
 
     def wait_until_ready(self) -> None:
         wait_until(lambda: all(_is_ready(url) for url in self.gateways), "every gateway is ready")
+
+    def wait_until_whole(self) -> None:
+        """Until every service is ready, not only enough of them to serve."""
+        services = ("gateway", "worker", "session_service")
+        addresses = [process["address"] for role in services for process in self.processes_of(role)]
+        wait_until(lambda: all(_is_ready(f"http://{a}") for a in addresses), "every service is ready", timeout_s=60)
 
     def another_tenants_key(self) -> str:
         """A user's key of a tenant that exists only for this test."""
@@ -88,7 +109,7 @@ def wait_until(is_true: Callable[[], object], what: str, timeout_s: float = 30) 
 
 def _is_ready(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/readyz", timeout=2).status_code == 200
+        return httpx.get(f"{url}/readyz", timeout=2, trust_env=False).status_code == 200
     except httpx.HTTPError:
         return False
 

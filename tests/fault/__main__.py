@@ -1,0 +1,75 @@
+"""The long form of the fault tests: `make fault`, `make soak`, or `python -m tests.fault --help`."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from tests.fault import report
+from tests.fault.arena import Arena, Ground, Outcome
+from tests.fault.catalogue import FaultTest, fault_tests
+from tests.fault.ground import fault_stack
+
+FOLDER = Path(".build/faults")
+
+
+def main() -> int:
+    """Run what was asked for, print the table, write it; exit status 1 when anything was wrong."""
+    options = _options()
+    tests = [test for test in fault_tests() if not options.tests or test.name in options.tests]
+    if strangers := set(options.tests) - {test.name for test in tests}:
+        _say(f"There is no fault test {', '.join(sorted(strangers))}.")
+        return 2
+    if not options.tests:
+        tests = [test for test in tests if test.name != "F25"]  # the soak is asked for by its name
+    outcomes: list[Outcome] = []
+    with fault_stack(gateways=options.gateways, workers=options.workers, lease_s=options.lease) as stack:
+        ground = Ground(stack)
+        for round_number in range(options.rounds):
+            for test in tests:
+                outcomes.append(_run(ground, test, options.seed + round_number, options.times))
+                report.write(outcomes, FOLDER)
+    _say("")
+    _say(report.table(outcomes))
+    _say(f"Written to {FOLDER}/report.md and report.json.")
+    wrong = [outcome for outcome in outcomes if not outcome.has_passed]
+    kills = sum(sum(outcome.faults.values()) for outcome in outcomes)
+    _say(f"{len(outcomes)} runs, {kills} faults, {sum(o.streams for o in outcomes)} streams: ")
+    _say("ALL PASSED" if not wrong else f"FAILED: {', '.join(sorted({outcome.name for outcome in wrong}))}")
+    return 1 if wrong else 0
+
+
+def _run(ground: Ground, test: FaultTest, seed: int, times: float) -> Outcome:
+    _say(f"{time.strftime('%H:%M:%S')} {test.title} (seed {seed})")
+    ground.stack.wait_until_whole()
+    arena = Arena(ground, test.name, seed, times=times, say=lambda line: _say(f"  {line}"))
+    try:
+        test.scenario(arena)
+    except Exception as error:  # one scenario that breaks does not end the run
+        arena.expect(False, f"the scenario itself failed: {error!r}")
+    outcome = arena.outcome()
+    for problem in outcome.problems[:20]:
+        _say(f"  PROBLEM {problem}")
+    _say(f"  {'passed' if outcome.has_passed else 'FAILED'} in {outcome.wall_s:.0f} s; pauses {outcome.pause or '–'} s")
+    return outcome
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.fault", description=__doc__)
+    parser.add_argument("tests", nargs="*", help="F1 F2 …; all but the soak when none is named")
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=1, help="each with the next seed")
+    parser.add_argument("--times", type=float, default=1.0, help="scales how much harm each test does")
+    parser.add_argument("--gateways", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=3)
+    parser.add_argument("--lease", type=float, default=1.5, help="seconds")
+    return parser.parse_args()
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
