@@ -10,6 +10,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import RedisError
 
+from session_service.admission import Admission
+from session_service.arrears import Arrears
 from session_service.database import Database
 from session_service.outbox import OutboxConsumer
 from session_service.routes import ROUTERS
@@ -19,7 +21,7 @@ from session_service.sweeper import Sweeper
 from session_service.token_counter import TokenCounter
 from shared.catalogue import Catalogue
 from shared.errors import UnavailableError
-from shared.http import require_internal_token, service_app
+from shared.http import RequestCountMiddleware, require_internal_token, service_app
 from shared.ledger import AsyncLedger
 
 READY_TIMEOUT_S = 0.8
@@ -49,7 +51,10 @@ def create_app(settings: SessionSettings) -> FastAPI:
         return {"postgres": postgres, "redis": redis_answer, "outbox": outbox.problem or "ok"}
 
     app = service_app("session-service", readiness=readiness, lifespan=lifespan, max_body_bytes=settings.max_body_bytes)
-    app.state.parts = Parts(settings, database, TokenCounter(Catalogue.load(settings.models_dir)))
+    counter = TokenCounter(Catalogue.load(settings.models_dir))
+    arrears = Arrears(ledger, database)
+    app.state.parts = Parts(settings, database, counter, arrears, Admission(database, arrears, counter))
+    app.add_middleware(RequestCountMiddleware)
     for router in ROUTERS:
         app.include_router(router, dependencies=[Depends(require_internal_token(settings.internal_token))])
     return app

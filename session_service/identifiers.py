@@ -1,5 +1,7 @@
 """Identifiers: time-ordered, so that newer rows have greater ones, with a prefix where the public sees them."""
 
+import hashlib
+
 import uuid_utils
 
 
@@ -10,6 +12,12 @@ def new_turn_id() -> str:
 
 def new_session_id() -> str:
     return f"sess_{uuid_utils.uuid7().hex}"
+
+
+def session_id_of_request(tenant_id: str, request_id: str) -> str:
+    """The session of a turn outside every conversation: one per request, so that the same request finds it again."""
+    digest = hashlib.sha256(f"{tenant_id}\x00{request_id}".encode()).hexdigest()
+    return f"sess_{digest[:32]}"
 
 
 def new_message_id() -> str:

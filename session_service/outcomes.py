@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import structlog
 
 from session_service.database import Database, Transaction
-from session_service.repository.turns import add_usage
+from session_service.replies import ToolCallParser, reply_of, text_of
+from session_service.repository.usage import add_usage
+from session_service.truncation import CountedMessage
 from session_service.turns import finish_turn
+from shared.bodies.messages import Message
 from shared.bodies.turns import TurnState
 from shared.errors import BadRequestError, UpstreamError
 from shared.events import FinalEvent, TokensEvent
@@ -21,15 +25,18 @@ _TURN_STATES: Mapping[JobState, TurnState] = {"done": "done", "cancelled": "canc
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A job that became final, with its whole text."""
+    """A job that became final, with its whole reply."""
 
     entry: OutboxEntry
     state: TurnState
     finish_reason: str
-    text: str
+    reply: Message
+    error: dict[str, Any] | None = None
 
 
-async def outcome_of(ledger: AsyncLedger, entry: OutboxEntry) -> Outcome:
+async def outcome_of(
+    ledger: AsyncLedger, entry: OutboxEntry, parse_tool_calls: ToolCallParser | None = None
+) -> Outcome:
     """The entry with the text from the job's token log; a failed turn if the log has not all of it any more.
 
     Raises redis.exceptions.RedisError.
@@ -39,10 +46,13 @@ async def outcome_of(ledger: AsyncLedger, entry: OutboxEntry) -> Outcome:
     except UpstreamError:
         events = []
     text = text_of(events)
-    if _is_whole(events, entry):
-        return Outcome(entry, _TURN_STATES.get(entry.state, "failed"), entry.finish_reason, text)
+    if final := _whole_end(events, entry):
+        reply = reply_of(
+            text, entry.finish_reason, model=entry.model, job_id=entry.job_id, parse_tool_calls=parse_tool_calls
+        )
+        return Outcome(entry, _TURN_STATES.get(entry.state, "failed"), entry.finish_reason, reply, final.error)
     _log.error("token_log_incomplete", job_id=entry.job_id, tenant_id=entry.tenant_id)
-    return Outcome(entry, "failed", "error", text)
+    return Outcome(entry, "failed", "error", Message(role="assistant", content=text))
 
 
 async def store_outcomes(database: Database, outcomes: Sequence[Outcome]) -> None:
@@ -57,15 +67,11 @@ async def store_outcomes(database: Database, outcomes: Sequence[Outcome]) -> Non
             await _store_alone(database, outcome)
 
 
-def text_of(events: Sequence[TokensEvent | FinalEvent]) -> str:
-    """The text that the events make together, as Postgres can hold it."""
-    pieces = ("".join(event.texts) if isinstance(event, TokensEvent) else event.text for event in events)
-    return "".join(pieces).replace("\x00", "\ufffd")
-
-
-def _is_whole(events: Sequence[TokensEvent | FinalEvent], entry: OutboxEntry) -> bool:
+def _whole_end(events: Sequence[TokensEvent | FinalEvent], entry: OutboxEntry) -> FinalEvent | None:
+    """The final event, if all tokens stand before it."""
     tokens = sum(len(event.token_ids) for event in events if isinstance(event, TokensEvent))
-    return bool(events) and isinstance(events[-1], FinalEvent) and tokens == entry.last_seq
+    last = events[-1] if events else None
+    return last if isinstance(last, FinalEvent) and tokens == entry.last_seq else None
 
 
 async def _store_together(database: Database, outcomes: Sequence[Outcome]) -> None:
@@ -80,7 +86,8 @@ async def _store_alone(database: Database, outcome: Outcome) -> None:
         await _store_together(database, [outcome])
     except BadRequestError as error:
         _log.error("outcome_not_storable", job_id=outcome.entry.job_id, exc_info=error)
-        await _store_together(database, [replace(outcome, state="failed", finish_reason="error", text="")])
+        empty = Message(role="assistant", content="")
+        await _store_together(database, [replace(outcome, state="failed", finish_reason="error", reply=empty)])
 
 
 async def _store(tx: Transaction, outcome: Outcome) -> None:
@@ -93,8 +100,8 @@ async def _store(tx: Transaction, outcome: Outcome) -> None:
             turn_id=entry.job_id,
             state=outcome.state,
             finish_reason=outcome.finish_reason,
-            text=outcome.text,
-            tokens=entry.usage.completion_tokens,
+            reply=CountedMessage(outcome.reply, entry.usage.completion_tokens),
+            error=outcome.error,
         )
     await add_usage(
         tx,

@@ -13,10 +13,12 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def migrate(database_url: str) -> str:
-    """Bring the database to the newest revision and return that; does nothing when it is there already.
+    """Bring the database to the newest revision that this code knows, and return the one that it is at then.
 
-    Safe when several processes do it at once.
+    Does nothing when it is there already or further. Safe when several processes do it at once.
     """
+    if is_current(at := current_revision(database_url)):
+        return at or ""
     engine = migration_engine(database_url)
     config = alembic_config()
     with engine.begin() as connection:
@@ -42,6 +44,14 @@ def current_revision(database_url: str) -> str | None:
     """The revision that the database is at; None when it has never been migrated."""
     with migration_engine(database_url).connect() as connection:
         return MigrationContext.configure(connection).get_current_revision()
+
+
+def is_current(revision: str | None) -> bool:
+    """Whether this code can work with a database at `revision`.
+
+    It can with a newer one too: migrations only add, so that an old process may start again during an upgrade.
+    """
+    return revision is not None and revision >= newest_revision()
 
 
 def newest_revision() -> str:

@@ -6,7 +6,7 @@ import redis
 from redis.exceptions import RedisError
 
 from session_service.database import check_connection
-from session_service.schema import current_revision, newest_revision
+from session_service.schema import current_revision, is_current
 from session_service.settings import SessionSettings
 from shared.errors import UnavailableError
 from shared.settings import ConfigurationError
@@ -53,8 +53,8 @@ def wait_for_redis(settings: SessionSettings) -> None:
 
 
 def require_schema(settings: SessionSettings) -> None:
-    """Raises ConfigurationError if the database is not at the revision that this code needs."""
-    if current_revision(settings.database_url.get_secret_value()) != newest_revision():
+    """Raises ConfigurationError if the database is not yet at the revision that this code needs."""
+    if not is_current(current_revision(settings.database_url.get_secret_value())):
         raise ConfigurationError(
             "The database's schema is not the one that this version needs: "
             "run `python -m session_service.admin migrate`."

@@ -8,11 +8,13 @@ from redis.exceptions import RedisError
 
 from session_service.cancellation import is_cancelled
 from session_service.database import Database
-from session_service.outcomes import text_of
+from session_service.replies import text_of
 from session_service.repository import turns as turn_rows
 from session_service.settings import SessionSettings
 from session_service.tables import TurnTable
-from session_service.turns import finish_turn
+from session_service.truncation import CountedMessage
+from session_service.turns import finish_turn, give_up_turn
+from shared.bodies.messages import Message
 from shared.errors import JobExpiredError, JobNotFoundError, UnavailableError, UpstreamError
 from shared.ledger import AsyncLedger
 
@@ -64,7 +66,7 @@ class Sweeper:
 
     async def _give_up(self, turn: TurnTable) -> None:
         async with self._database.transaction() as tx:
-            if await turn_rows.give_up_pending(tx, turn.id):
+            if await give_up_turn(tx, turn.id):
                 _log.warning("turn_without_job_failed", job_id=turn.id, tenant_id=turn.tenant_id)
 
     async def _fail(self, turn: TurnTable) -> None:
@@ -81,8 +83,7 @@ class Sweeper:
                 turn_id=turn.id,
                 state="failed",
                 finish_reason="error",
-                text=text,
-                tokens=0,
+                reply=CountedMessage(Message(role="assistant", content=text), 0),
             )
         _log.warning("turn_past_deadline_failed", job_id=turn.id, tenant_id=turn.tenant_id)
 

@@ -1,6 +1,7 @@
 """The tables, as the newest migration leaves them."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Index, LargeBinary, MetaData, String, Text, func, text
 from sqlalchemy.dialects.postgresql import JSONB
@@ -8,6 +9,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 # Byte order: the ids are time-ordered only where the server compares them byte by byte.
 Id = String(64, collation="C")
+
+Json = JSONB(none_as_null=True)
 
 
 class Base(DeclarativeBase):
@@ -22,7 +25,13 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {str: Text, datetime: DateTime(timezone=True), dict[str, str]: JSONB}  # noqa: RUF012 - SQLAlchemy's
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's
+        str: Text,
+        datetime: DateTime(timezone=True),
+        dict[str, str]: Json,
+        dict[str, Any]: Json,
+        list[dict[str, Any]]: Json,
+    }
 
 
 class TenantTable(Base):
@@ -54,10 +63,17 @@ class ApiKeyTable(Base):
 
 
 class SessionTable(Base):
-    """One stored conversation. `version` counts the turns begun in it."""
+    """One stored conversation. `version` counts the turns begun in it.
+
+    A session of the kind response holds one turn outside every conversation, and is never shown. Where a session was
+    forked from is no foreign key: the trail outlives what it leads to.
+    """
 
     __tablename__ = "sessions"
-    __table_args__ = (Index("ix_sessions_tenant_id_id", "tenant_id", "id"),)
+    __table_args__ = (
+        Index("ix_sessions_tenant_id_id", "tenant_id", "id"),
+        CheckConstraint("kind IN ('session', 'response')", name="kind"),
+    )
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     tenant_id: Mapped[str] = mapped_column(Id, ForeignKey("tenants.id"))
@@ -66,12 +82,17 @@ class SessionTable(Base):
     version: Mapped[int] = mapped_column(server_default=text("0"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    kind: Mapped[str] = mapped_column(server_default="session")
+    forked_from_session_id: Mapped[str | None] = mapped_column(Id)
+    forked_from_message_id: Mapped[str | None] = mapped_column(Id)
 
 
 class TurnTable(Base):
     """New messages and the reply to them; the id is the job's id.
 
     `request_id` is null once the turn has been given up before its job was accepted: the caller may use the id again.
+    `parent_turn_id` is the turn that a turn outside every conversation goes on from. `request` is whatever its beginner
+    wants back with it.
     """
 
     __tablename__ = "turns"
@@ -80,6 +101,7 @@ class TurnTable(Base):
         Index("uq_turns_session_id_seq", "session_id", "seq", unique=True),
         Index("uq_turns_one_pending", "session_id", unique=True, postgresql_where=text("state = 'pending'")),
         Index("ix_turns_pending_since", "created_at", postgresql_where=text("state = 'pending'")),
+        Index("ix_turns_parent_turn_id", "parent_turn_id", postgresql_where=text("parent_turn_id IS NOT NULL")),
         CheckConstraint("state IN ('pending', 'done', 'cancelled', 'failed')", name="state"),
         CheckConstraint("(state = 'pending') = (finished_at IS NULL)", name="pending_is_unfinished"),
     )
@@ -98,12 +120,17 @@ class TurnTable(Base):
     finish_reason: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     finished_at: Mapped[datetime | None]
+    parent_turn_id: Mapped[str | None] = mapped_column(Id, ForeignKey("turns.id", ondelete="SET NULL"))
+    request: Mapped[dict[str, Any] | None]
+    details: Mapped[dict[str, str] | None] = mapped_column("metadata")
+    error: Mapped[dict[str, Any] | None]
 
 
 class MessageTable(Base):
     """One message. `position` orders a session's messages; those of its system messages are negative, their turn null.
 
-    `tokens` counts the content alone in the vocabulary of the model of its turn.
+    `tokens` counts the content alone in the vocabulary of the model of its turn, 0 before a turn has counted it.
+    `content` is the whole text; `parts` is the same as it was given, if it was given in parts.
     """
 
     __tablename__ = "messages"
@@ -125,13 +152,19 @@ class MessageTable(Base):
     tokens: Mapped[int]
     is_reply: Mapped[bool] = mapped_column(server_default=text("false"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    parts: Mapped[list[dict[str, Any]] | None]
+    tool_calls: Mapped[list[dict[str, Any]] | None]
+    tool_call_id: Mapped[str | None]
 
 
 class UsageRecordTable(Base):
     """What one job used; without foreign keys, because it outlives the session and the tenant."""
 
     __tablename__ = "usage_records"
-    __table_args__ = (Index("ix_usage_records_tenant_id_created_at", "tenant_id", "created_at"),)
+    __table_args__ = (
+        Index("ix_usage_records_tenant_id_created_at", "tenant_id", "created_at"),
+        Index("ix_usage_records_session_id", "session_id", postgresql_where=text("session_id IS NOT NULL")),
+    )
 
     job_id: Mapped[str] = mapped_column(Id, primary_key=True)
     tenant_id: Mapped[str] = mapped_column(Id)

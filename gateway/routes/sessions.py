@@ -14,8 +14,8 @@ from shared.bodies.sessions import (
     DeletedBody,
     SessionBody,
     SessionListBody,
-    StoredMessageListBody,
 )
+from shared.bodies.stored_messages import StoredMessageListBody
 
 router = APIRouter(tags=["sessions"], route_class=JsonRoute)
 

@@ -1,13 +1,20 @@
 """Statements about sessions."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
 
 from session_service.database import Transaction
-from session_service.identifiers import new_session_id
+from session_service.repository.paging import Found, Page, paged
 from session_service.tables import MessageTable, SessionTable
+
+SHOWN = "session"
+"""The kind of the sessions that callers see."""
+
+RESPONSE = "response"
+"""The kind of those that hold one turn outside every conversation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +25,17 @@ class CountedSession:
     message_count: int
 
 
-async def add_session(tx: Transaction, tenant_id: str, title: str | None, details: dict[str, str]) -> SessionTable:
-    session = SessionTable(id=new_session_id(), tenant_id=tenant_id, title=title, details=details)
+async def add_session(tx: Transaction, session: SessionTable) -> SessionTable:
     tx.add(session)
     await tx.flush()
     await tx.refresh(session)  # the times are the server's
     return session
+
+
+async def ensure_response_session(tx: Transaction, tenant_id: str, session_id: str) -> None:
+    """Make the session unless it is there; whoever comes second waits until the first has committed."""
+    values = {"id": session_id, "tenant_id": tenant_id, "kind": RESPONSE, "details": {}}
+    await tx.execute(insert(SessionTable).values(values).on_conflict_do_nothing())
 
 
 async def find_session(tx: Transaction, tenant_id: str, session_id: str) -> CountedSession | None:
@@ -31,30 +43,43 @@ async def find_session(tx: Transaction, tenant_id: str, session_id: str) -> Coun
     return CountedSession(row[0], row[1]) if row else None
 
 
-async def list_sessions(tx: Transaction, tenant_id: str, after: str | None, limit: int) -> Sequence[CountedSession]:
-    """At most `limit` sessions older than `after`, newest first."""
-    statement = _counted(tenant_id).order_by(SessionTable.id.desc()).limit(limit)
-    if after is not None:
-        statement = statement.where(SessionTable.id < after)
-    return [CountedSession(row[0], row[1]) for row in await tx.execute(statement)]
+async def list_sessions(tx: Transaction, tenant_id: str, page: Page) -> Found[CountedSession]:
+    """The tenant's sessions by age."""
+    found = await paged(
+        tx, _counted(tenant_id), page, key=SessionTable.id.expression, after=page.after, before=page.before
+    )
+    return Found([CountedSession(row[0], row[1]) for row in found.entries], found.has_more)
 
 
-async def delete_session(tx: Transaction, tenant_id: str, session_id: str) -> bool:
-    """Delete the session with its turns and messages; False if there is none."""
+async def update_session(tx: Transaction, tenant_id: str, session_id: str, changed: dict[str, Any]) -> bool:
+    """Set these columns; False if there is no such session."""
     statement = (
-        delete(SessionTable)
-        .where(SessionTable.tenant_id == tenant_id, SessionTable.id == session_id)
+        update(SessionTable)
+        .where(SessionTable.tenant_id == tenant_id, SessionTable.id == session_id, SessionTable.kind == SHOWN)
+        .values({**changed, "updated_at": func.now()})
         .returning(SessionTable.id)
     )
     return await tx.scalar(statement) is not None
 
 
-async def lock_session(tx: Transaction, tenant_id: str, session_id: str) -> SessionTable | None:
-    """The session, locked against every other turn until the transaction ends."""
+async def delete_session(tx: Transaction, tenant_id: str, session_id: str, *, kind: str = SHOWN) -> bool:
+    """Delete the session with its turns and messages; False if there is none."""
+    statement = (
+        delete(SessionTable)
+        .where(SessionTable.tenant_id == tenant_id, SessionTable.id == session_id, SessionTable.kind == kind)
+        .returning(SessionTable.id)
+    )
+    return await tx.scalar(statement) is not None
+
+
+async def lock_session(
+    tx: Transaction, tenant_id: str, session_id: str, *, kind: str | None = None
+) -> SessionTable | None:
+    """The session, locked against every other turn until the transaction ends; of any kind if none is given."""
     statement = (
         select(SessionTable).where(SessionTable.tenant_id == tenant_id, SessionTable.id == session_id).with_for_update()
     )
-    return await tx.scalar(statement)
+    return await tx.scalar(statement if kind is None else statement.where(SessionTable.kind == kind))
 
 
 async def touch_session(tx: Transaction, tenant_id: str, session_id: str, *, version: int | None = None) -> None:
@@ -73,4 +98,4 @@ def _counted(tenant_id: str) -> Select[SessionTable, int]:
         .correlate(SessionTable)
         .scalar_subquery()
     )
-    return select(SessionTable, messages).where(SessionTable.tenant_id == tenant_id)
+    return select(SessionTable, messages).where(SessionTable.tenant_id == tenant_id, SessionTable.kind == SHOWN)

@@ -1,33 +1,30 @@
 """Routes about stored conversations; the gateway passes /v1/sessions on to them."""
 
-from typing import Annotated
+from fastapi import APIRouter
 
-from fastapi import APIRouter, Query
-
-from session_service import sessions
-from session_service.routes.dependencies import InTransaction, TenantId
+from session_service import forks, sessions, turns
+from session_service.routes.dependencies import InTransaction, NewestFirst, OldestFirst, SettledSession, TenantId
 from shared.bodies.sessions import (
-    CreateSessionBody,
     DeletedBody,
+    ForkSessionBody,
+    OpenSessionBody,
     SessionBody,
     SessionListBody,
-    StoredMessageListBody,
+    UpdateSessionBody,
 )
+from shared.bodies.stored_turns import TurnListBody
 
 router = APIRouter(prefix="/internal/sessions")
 
-After = Annotated[str | None, Query(description="the last id of the page before")]
-Limit = Annotated[int, Query(ge=1, le=100)]
-
 
 @router.post("")
-async def create(body: CreateSessionBody, tenant_id: TenantId, tx: InTransaction) -> SessionBody:
+async def create(body: OpenSessionBody, tenant_id: TenantId, tx: InTransaction) -> SessionBody:
     return await sessions.create_session(tx, tenant_id, body)
 
 
 @router.get("")
-async def list_all(tenant_id: TenantId, tx: InTransaction, after: After = None, limit: Limit = 20) -> SessionListBody:
-    return await sessions.list_sessions(tx, tenant_id, after, limit)
+async def list_all(tenant_id: TenantId, tx: InTransaction, page: NewestFirst) -> SessionListBody:
+    return await sessions.list_sessions(tx, tenant_id, page)
 
 
 @router.get("/{session_id}")
@@ -35,13 +32,21 @@ async def get(session_id: str, tenant_id: TenantId, tx: InTransaction) -> Sessio
     return await sessions.get_session(tx, tenant_id, session_id)
 
 
+@router.patch("/{session_id}")
+async def update(session_id: str, body: UpdateSessionBody, tenant_id: TenantId, tx: InTransaction) -> SessionBody:
+    return await sessions.update_session(tx, tenant_id, session_id, body)
+
+
 @router.delete("/{session_id}")
 async def delete(session_id: str, tenant_id: TenantId, tx: InTransaction) -> DeletedBody:
     return await sessions.delete_session(tx, tenant_id, session_id)
 
 
-@router.get("/{session_id}/messages")
-async def list_messages(
-    session_id: str, tenant_id: TenantId, tx: InTransaction, after: After = None, limit: Limit = 50
-) -> StoredMessageListBody:
-    return await sessions.list_messages(tx, tenant_id, session_id, after, limit)
+@router.post("/{session_id}/fork", dependencies=[SettledSession])
+async def fork(session_id: str, body: ForkSessionBody, tenant_id: TenantId, tx: InTransaction) -> SessionBody:
+    return await forks.fork_session(tx, tenant_id, session_id, body)
+
+
+@router.get("/{session_id}/turns", dependencies=[SettledSession])
+async def list_turns(session_id: str, tenant_id: TenantId, tx: InTransaction, page: OldestFirst) -> TurnListBody:
+    return await turns.list_turns(tx, tenant_id, session_id, page)

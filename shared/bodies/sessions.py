@@ -1,14 +1,11 @@
 """Stored conversations, as /v1/sessions shows them."""
 
-from typing import Annotated, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
-from shared.bodies.messages import Role
-
-MetadataName = Annotated[str, StringConstraints(max_length=64)]
-MetadataText = Annotated[str, StringConstraints(max_length=512)]
-"""OpenAI's limits. A list of sessions shows the metadata of all of them, so it must stay small."""
+from shared.bodies.messages import Message
+from shared.bodies.turns import Metadata
 
 
 class CreateSessionBody(BaseModel):
@@ -18,11 +15,72 @@ class CreateSessionBody(BaseModel):
 
     title: str | None = Field(default=None, max_length=200)
     system: str | None = Field(default=None, description="the session's system message")
-    metadata: dict[MetadataName, MetadataText] = Field(default_factory=dict, max_length=16)
+    metadata: Metadata = Field(default_factory=dict)
+
+
+class OpenSessionBody(CreateSessionBody):
+    """POST /internal/sessions: `messages` are already in it when it opens."""
+
+    messages: list[Message] = Field(default_factory=list, max_length=100)
+
+
+class UpdateSessionBody(BaseModel):
+    """PATCH /v1/sessions/{id}: what is not named stays as it is, a null takes it away."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: str | None = Field(default=None, max_length=200)
+    metadata: Metadata | None = Field(default=None, description="in place of all that there is")
+
+    @model_serializer(mode="wrap")
+    def _only_what_was_set(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # To the session service a null and nothing are different words.
+        return {name: value for name, value in serialise(self).items() if name in self.model_fields_set}
+
+
+class ForkSessionBody(BaseModel):
+    """POST /v1/sessions/{id}/fork. Title and metadata are the first session's unless they are given."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    message_id: str = Field(min_length=1, max_length=128, description="the last message of the common history")
+    inclusive: bool = Field(default=True, description="false: up to that message and without it, to put it differently")
+    title: str | None = Field(default=None, max_length=200)
+    metadata: Metadata | None = None
+
+
+class ForkedFrom(BaseModel):
+    """Where a session comes from. Both may have been deleted since."""
+
+    session_id: str
+    message_id: str
+
+
+class ModelUsageBody(BaseModel):
+    """What one model has used in a session."""
+
+    model: str
+    turns: int
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int
+
+
+class SessionUsageBody(BaseModel):
+    """What a session's ended turns have used. Times are seconds since the epoch, None before a turn has ended."""
+
+    turns: int
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    cached_tokens: int
+    by_model: list[ModelUsageBody]
+    first_activity_at: int | None
+    last_activity_at: int | None
 
 
 class SessionBody(BaseModel):
-    """One session. Times are seconds since the epoch."""
+    """One session. Times are seconds since the epoch. `usage` is not given in lists."""
 
     id: str
     object: Literal["session"] = "session"
@@ -31,6 +89,8 @@ class SessionBody(BaseModel):
     title: str | None
     metadata: dict[str, str]
     message_count: int
+    forked_from: ForkedFrom | None = None
+    usage: SessionUsageBody | None = None
 
 
 class SessionListBody(BaseModel):
@@ -38,30 +98,6 @@ class SessionListBody(BaseModel):
 
     object: Literal["list"] = "list"
     data: list[SessionBody]
-    first_id: str | None
-    last_id: str | None
-    has_more: bool
-
-
-class StoredMessageBody(BaseModel):
-    """One message of a session. `status`: in_progress while its turn runs, incomplete when that was cut short."""
-
-    id: str
-    object: Literal["session.message"] = "session.message"
-    created_at: int
-    turn_id: str | None
-    role: Role
-    content: str
-    tokens: int
-    finish_reason: str | None
-    status: Literal["completed", "in_progress", "incomplete"] = "completed"
-
-
-class StoredMessageListBody(BaseModel):
-    """GET /v1/sessions/{id}/messages, oldest first."""
-
-    object: Literal["list"] = "list"
-    data: list[StoredMessageBody]
     first_id: str | None
     last_id: str | None
     has_more: bool
