@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.bodies.messages import Message
+from shared.bodies.tools import Tool, ToolChoice
 
 Priority = Literal["interactive", "batch"]
 """Batch jobs take what interactive ones leave, and give up their room for them."""
@@ -80,6 +81,9 @@ class GenerateJob(BaseModel):
     echo: bool = Field(default=False, description="the prompt's tokens come first, as tokens of the answer")
     top_logprobs: int | None = Field(default=None, ge=0, le=20, description="None: no logprobs at all")
     constraint: Constraint | None = None
+    tools: tuple[Tool, ...] = ()
+    tool_choice: ToolChoice = ToolChoice()
+    parallel_tool_calls: bool = True
     priority: Priority = "interactive"
     session_id: str | None = None
     prompt_tokens_bound: int = Field(default=0, description="an upper bound of the prompt's tokens, for reservations")

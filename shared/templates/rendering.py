@@ -9,9 +9,12 @@ from jinja2 import Template, TemplateSyntaxError
 from jinja2.exceptions import SecurityError
 
 from shared.bodies.messages import Message
+from shared.bodies.tools import Tool
 from shared.errors import BadRequestError, InferenceError, ModelLoadError
 from shared.templates.fallback import FALLBACKS
 from shared.templates.sandbox import RefusedByTemplateError, environment
+from shared.templates.tool_messages import as_plain_text, with_tools
+from shared.tool_calls import knows_tools
 
 _log = structlog.get_logger(__name__)
 _SANDBOX = environment()
@@ -21,22 +24,31 @@ MAX_PROMPT_CHARACTERS = 64 * 2**20
 
 
 def render(
-    template: str, messages: Sequence[Message], *, bos: str, eos: str, add_generation_prompt: bool = True
+    template: str,
+    messages: Sequence[Message],
+    *,
+    bos: str,
+    eos: str,
+    tools: Sequence[Tool] = (),
+    add_generation_prompt: bool = True,
 ) -> str:
     """The prompt's text. `template` is Jinja source or one of FALLBACK_NAMES; `bos` and `eos` are those tokens' text.
 
-    The role developer counts as system. Raises BadRequestError if the template refuses the messages, ModelLoadError if
-    the template itself cannot be used, InferenceError if it fails on these messages.
+    The role developer counts as system. Where the template knows nothing of tools, a system message tells the model of
+    them, and calls and their results are written as text. Raises BadRequestError if the template refuses the messages,
+    ModelLoadError if the template itself cannot be used, InferenceError if it fails on these messages.
     """
-    compiled = _compile(FALLBACKS.get(template, template))
+    source = FALLBACKS.get(template, template)
+    compiled = _compile(source)
+    shown = with_tools if knows_tools(source) else as_plain_text
     try:
         return _bounded(
             compiled,
-            messages=[_as_dict(message) for message in messages],
+            messages=shown(messages, tools),
             bos_token=bos,
             eos_token=eos,
             add_generation_prompt=add_generation_prompt,
-            tools=None,
+            tools=[tool.function() for tool in tools] or None,
             documents=None,
         )
     except RefusedByTemplateError as error:
@@ -67,10 +79,3 @@ def _bounded(template: Template, **variables: Any) -> str:
         if size > MAX_PROMPT_CHARACTERS:
             raise SecurityError("The rendered text is too long.")
     return "".join(pieces)
-
-
-def _as_dict(message: Message) -> dict[str, str]:
-    fields = {"role": "system" if message.role == "developer" else message.role, "content": message.content}
-    if message.name is not None:
-        fields["name"] = message.name
-    return fields

@@ -76,7 +76,7 @@ def test_a_messages_text_is_never_taken_for_a_template(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "roles", [["assistant"], ["user", "user"], ["system", "assistant"], ["user", "assistant", "tool"]]
+    "roles", [["assistant"], ["user", "user"], ["system", "assistant"], ["user", "assistant", "assistant"]]
 )
 def test_roles_that_must_alternate_are_the_callers_error(roles: list[Role]) -> None:
     messages = [Message(role=role, content="x") for role in roles]

@@ -1,0 +1,16 @@
+"""How models write tool calls into their text, and how they are read back out of it."""
+
+from shared.tool_calls.formats import FORMATS, HERMES, ToolFormat, format_of, instructions, knows_tools
+from shared.tool_calls.reading import Found, ToolCallReader, read_answer
+
+__all__ = [
+    "FORMATS",
+    "HERMES",
+    "Found",
+    "ToolCallReader",
+    "ToolFormat",
+    "format_of",
+    "instructions",
+    "knows_tools",
+    "read_answer",
+]

@@ -1,0 +1,43 @@
+"""Finds the end of one JSON value in a text that is still growing."""
+
+import re
+
+_MARKS = re.compile(r'["\\{}\[\]]')
+_BEGINNING = re.compile(r"\s*")
+
+
+class JsonScan:
+    """Looks at every character once. `start` is where the value begins, white space before it skipped."""
+
+    def __init__(self, start: int):
+        self.start = start
+        self._place = start
+        self._depth = 0
+        self._is_in_string = False
+
+    def advance(self, text: str) -> int | None:
+        """Where the value ends in `text`, None while it does not; at once where no object or array begins."""
+        if self._depth == 0:
+            self.start = self._place = _BEGINNING.match(text, self.start).end()  # type: ignore[union-attr]
+            if self.start == len(text):
+                return None
+            if text[self.start] not in "{[":
+                return self.start
+        while mark := _MARKS.search(text, self._place):
+            if mark.group() == "\\" and mark.end() == len(text):  # what is escaped has not come yet
+                self._place = mark.start()
+                return None
+            self._place = mark.end()
+            self._take(mark.group())
+            if self._depth == 0:
+                return self._place
+        self._place = len(text)
+        return None
+
+    def _take(self, mark: str) -> None:
+        if mark == '"':
+            self._is_in_string = not self._is_in_string
+        elif mark == "\\":
+            self._place += self._is_in_string
+        elif not self._is_in_string:
+            self._depth += 1 if mark in "{[" else -1
