@@ -4,12 +4,12 @@ from shared.catalogue import Catalogue
 from shared.settings import ConfigurationError
 from worker.engine.base import EngineFactory
 from worker.engine.simulated import SimulatedFactory, SimulatedOptions
-from worker.hardware import detect
+from worker.hardware import Hardware, detect
 from worker.model_cache import CacheOptions
 from worker.settings import WorkerSettings
 
 
-def engine_factory(settings: WorkerSettings) -> EngineFactory:
+def engine_factory(settings: WorkerSettings, catalogue: Catalogue) -> EngineFactory:
     """The factory of the engine that is set. llama.cpp is loaded only if it is wanted: that takes a second."""
     if settings.engine == "simulated":
         return SimulatedFactory(
@@ -23,24 +23,36 @@ def engine_factory(settings: WorkerSettings) -> EngineFactory:
             )
         )
     from worker.engine.llama import LlamaOptions
-    from worker.engine.llama_factory import LlamaFactory, can_offload
+    from worker.engine.llama_factory import LlamaFactory
 
-    found = detect(can_offload=can_offload())
+    found = hardware(settings)
     return LlamaFactory(
         LlamaOptions(
             slots=settings.slots,
             batch_tokens=settings.batch_tokens,
             threads=settings.threads or found.threads,
             n_gpu_layers=found.n_gpu_layers if settings.gpu_layers < 0 else settings.gpu_layers,
-        )
+        ),
+        adapter_path_of=catalogue.adapter_path_of,
+        host_budget_bytes=found.host_budget_bytes,
     )
 
 
+def hardware(settings: WorkerSettings) -> Hardware:
+    """The machine as the engine that is set uses it."""
+    if settings.engine == "simulated" or settings.gpu_layers == 0:
+        return detect()
+    from worker.engine.llama_devices import gpus
+
+    return detect(gpus())
+
+
 def cache_options(settings: WorkerSettings) -> CacheOptions:
-    """The limits of the model cache; the budget is a share of this machine's memory if none is set."""
+    """The limits of the model cache; the budget is a share of the memory that models go to if none is set."""
     return CacheOptions(
-        budget_bytes=settings.model_budget_bytes or detect(can_offload=False).budget_bytes,
+        budget_bytes=settings.model_budget_bytes or hardware(settings).budget_bytes,
         pinned=frozenset(settings.pinned),
+        room_wait_s=settings.room_wait_s,
         stall_s=settings.stall_s,
         prefill_stall_s=settings.prefill_stall_s,
     )

@@ -1,6 +1,7 @@
-"""What the machine gives this process: cores and memory, container limits included, and layers on a GPU."""
+"""What the machine gives this process: cores and memory, container limits included, and GPUs."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,29 +15,46 @@ in docs/performance.md."""
 CGROUP = Path("/sys/fs/cgroup")
 UNLIMITED_BYTES = 1 << 60  # cgroup v1 says "no limit" with a number near 2^63
 BUDGET_SHARE = 0.7  # the rest is for Python, llama.cpp's compute buffers and the page cache
+GPU_BUDGET_SHARE = 0.9  # the rest is for compute buffers
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """A GPU with memory of its own, and what is free of it."""
+
+    name: str
+    free_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
 class Hardware:
-    """`threads` for decoding, `memory_bytes` that this process may use, `n_gpu_layers` for llama.cpp (-1: all)."""
+    """`threads` for decoding, `memory_bytes` of the host that this process may use, the GPUs that models go to."""
 
     threads: int
     memory_bytes: int
-    n_gpu_layers: int
+    gpus: tuple[Gpu, ...] = ()
+
+    @property
+    def n_gpu_layers(self) -> int:
+        """For llama.cpp: all (-1) or none."""
+        return -1 if self.gpus else 0
 
     @property
     def budget_bytes(self) -> int:
-        """Default budget of the model cache."""
+        """Default budget of the model cache: of the GPUs' memory alone if there are any, of the host's otherwise."""
+        if self.gpus:
+            return int(sum(gpu.free_bytes for gpu in self.gpus) * GPU_BUDGET_SHARE)
+        return self.host_budget_bytes
+
+    @property
+    def host_budget_bytes(self) -> int:
+        """What models may take of the host's memory."""
         return int(self.memory_bytes * BUDGET_SHARE)
 
 
-def detect(*, can_offload: bool, cgroup: Path = CGROUP) -> Hardware:
-    """Look at the machine; `can_offload` says whether the engine can use a GPU."""
-    return Hardware(
-        threads=decode_threads(cgroup),
-        memory_bytes=memory_limit_bytes(cgroup),
-        n_gpu_layers=-1 if can_offload else 0,
-    )
+def detect(gpus: Sequence[Gpu] = (), *, cgroup: Path = CGROUP) -> Hardware:
+    """Look at the machine; `gpus`: those that the engine can use and is to use."""
+    return Hardware(threads=decode_threads(cgroup), memory_bytes=memory_limit_bytes(cgroup), gpus=tuple(gpus))
 
 
 def decode_threads(cgroup: Path = CGROUP) -> int:

@@ -9,18 +9,22 @@ from shared.catalogue import Catalogue
 from shared.errors import DroverError
 from shared.hints import celery_app
 from shared.ledger import Ledger
+from shared.ledger.demand import Demand
 from shared.settings import ConfigurationError
 from shared.telemetry import instruments
 from worker.broker import Broker
 from worker.connection import connect
-from worker.consumer import Consumer, consumed_queues
+from worker.consumer import Consumer
 from worker.drain import Drain
 from worker.engine_choice import cache_options, check_settings, engine_factory
+from worker.handover import Handover
 from worker.leases import Leases
 from worker.model_cache import ModelCache
 from worker.operations import Operations
+from worker.placement import Placement
 from worker.presence import Presence
 from worker.publisher import Publisher
+from worker.quarantine import Quarantine
 from worker.reaper import Reaper
 from worker.runner import Runner
 from worker.running import RunningJobs
@@ -42,28 +46,58 @@ class Service:
         catalogue = Catalogue.load(settings.models_dir)
         check_settings(settings, catalogue)
         self._operations = self._open_operations()
-        ledger = Ledger(connect(settings.redis_url, timeout_s=settings.start_timeout_s))
-        factory = engine_factory(settings)
-        self._cache = ModelCache(catalogue, factory, cache_options(settings))
+        client = connect(settings.redis_url, timeout_s=settings.start_timeout_s)
+        ledger = Ledger(client)
+        factory = engine_factory(settings, catalogue)
+        self._cache = ModelCache(catalogue, factory, cache_options(settings), lambda: self._presence.hurry())
         app = celery_app(settings.hints_url)
         broker = Broker(app)
         jobs = RunningJobs()
         self._publisher = Publisher(ledger, jobs)
-        self._leases = Leases(ledger, jobs, worker_id=worker_id, lease_s=settings.lease_s)
+        handover = Handover(ledger, broker, jobs, self._publisher)
+        self._leases = Leases(ledger, jobs, worker_id=worker_id, lease_s=settings.lease_s, loading=self._cache.loading)
         self._reaper = Reaper(ledger, broker, worker_id=worker_id, lease_ms=settings.lease_ms)
-        self._presence = Presence(
-            ledger, self._cache, jobs, worker_id=worker_id, engine=factory.name, slots=settings.slots
-        )
-        runner = Runner(ledger, self._cache, jobs, self._publisher, worker_id=worker_id, lease_ms=settings.lease_ms)
-        self._consumer = Consumer(
-            app,
-            runner.run,
-            queues=consumed_queues(catalogue),
-            concurrency=settings.slots,
+        self._quarantine = Quarantine(
+            ledger,
+            jobs,
+            handover,
             worker_id=worker_id,
+            run_alone=lambda job_id: runner.run_alone(job_id),
+            pause=lambda: self._consumer.pause(),
+            resume=lambda: self._consumer.resume(),
+        )
+        runner = Runner(
+            ledger,
+            self._cache,
+            jobs,
+            self._publisher,
+            handover,
+            self._quarantine,
+            worker_id=worker_id,
+            lease_ms=settings.lease_ms,
+        )
+        self._consumer = Consumer(app, runner.run, concurrency=settings.slots, worker_id=worker_id)
+        self._placement = Placement(
+            Demand(client),
+            catalogue,
+            self._cache,
+            worker_id=worker_id,
+            slots=settings.slots,
+            busy_slots=lambda: len(jobs),
+            follow=self._consumer.follow,
+            announce=lambda: self._presence.hurry(),
+        )
+        self._presence = Presence(
+            ledger,
+            self._cache,
+            jobs,
+            worker_id=worker_id,
+            engine=factory.name,
+            slots=settings.slots,
+            loading=self._placement.pending,
         )
         self._drain = Drain(
-            ledger, broker, jobs, self._publisher, self._consumer, self._presence, grace_s=settings.drain_grace_s
+            jobs, handover, self._quarantine, self._consumer, self._presence, grace_s=settings.drain_grace_s
         )
         self._observe()
 
@@ -72,10 +106,11 @@ class Service:
         if self._operations:
             self._operations.start()
             log.info("operations_listen", port=self._operations.port)
-        for part in (self._publisher, self._leases, self._reaper, self._presence):
+        for part in (self._publisher, self._leases, self._reaper, self._presence, self._quarantine):
             part.start()
         threading.Thread(target=self._begin, name="beginning", daemon=True).start()
         self.stopping.wait()
+        self._placement.stop()
         self._drain.run()
         return 1 if self.failure else 0
 
@@ -85,7 +120,9 @@ class Service:
             for name in self._settings.preload:
                 self._preload(name)
             self._is_loaded = True
+            self._consumer.follow(self._cache.held_models())
             self._consumer.start()
+            self._placement.start()
         except ConfigurationError as error:
             self.failure = str(error)
             self.stopping.set()

@@ -27,6 +27,7 @@ class WorkerSettings(Settings):
     threads: int = Field(default=0, ge=0, description="CPU threads of a model, fewer for a small one; 0: detect")
     gpu_layers: int = Field(default=-1, ge=-1, description="layers on the GPU; -1: all that fit, 0: none")
     model_budget_bytes: int = Field(default=0, ge=0, description="memory for models, weights and KV; 0: detect")
+    room_wait_s: float = Field(default=10.0, ge=0, description="how long a load waits for models in use to end")
     preload: Names = Field(default=(), description="models to load before the worker is ready")
     pinned: Names = Field(default=(), description="models that are never evicted")
     stall_s: float = Field(default=5.0, gt=0, description="a decode step longer than this gives the jobs away")

@@ -33,7 +33,7 @@ def test_needed_bytes_count_the_file_and_the_kv_of_every_slot(factory: LlamaFact
     needed = factory.needed_bytes(named(path), path)
 
     kv_bytes = 3 * 64 * 2 * 2 * 256 * 4  # layers, width, keys and values, float16, context, slots
-    logits_bytes = 266 * 4 * 4
+    logits_bytes = 266 * 4 * OPTIONS.output_rows
     assert needed == path.stat().st_size + kv_bytes + logits_bytes
 
 

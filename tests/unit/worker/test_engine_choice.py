@@ -4,7 +4,7 @@ import pytest
 
 from shared.catalogue import Catalogue, ModelEntry
 from shared.settings import ConfigurationError
-from worker.engine_choice import cache_options, check_settings, engine_factory
+from worker.engine_choice import cache_options, check_settings, engine_factory, hardware
 from worker.settings import WorkerSettings
 
 CATALOGUE = Catalogue(
@@ -17,11 +17,11 @@ CATALOGUE = Catalogue(
 
 
 def test_the_simulated_engine_is_chosen_by_its_name() -> None:
-    assert engine_factory(WorkerSettings(engine="simulated")).name == "simulated"
+    assert engine_factory(WorkerSettings(engine="simulated"), CATALOGUE).name == "simulated"
 
 
 def test_the_budget_is_detected_unless_it_is_set() -> None:
-    assert cache_options(WorkerSettings()).budget_bytes > 0
+    assert cache_options(WorkerSettings(gpu_layers=0)).budget_bytes > 0
     assert cache_options(WorkerSettings(model_budget_bytes=5)).budget_bytes == 5
 
 
@@ -38,3 +38,10 @@ def test_other_models_may_not(name: str) -> None:
 def test_a_batch_smaller_than_the_slots_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="WORKER_BATCH_TOKENS"):
         check_settings(WorkerSettings(slots=32, batch_tokens=16), CATALOGUE)
+
+
+def test_without_layers_on_the_gpu_its_memory_counts_for_nothing() -> None:
+    found = hardware(WorkerSettings(gpu_layers=0))
+
+    assert (found.gpus, found.n_gpu_layers) == ((), 0)
+    assert cache_options(WorkerSettings(gpu_layers=0)).budget_bytes == found.host_budget_bytes

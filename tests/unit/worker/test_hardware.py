@@ -5,7 +5,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from worker.hardware import decode_threads, detect, memory_limit_bytes, useful_threads
+from worker.hardware import Gpu, decode_threads, detect, memory_limit_bytes, useful_threads
 
 
 def write(folder: Path, name: str, text: str) -> None:
@@ -56,14 +56,29 @@ def test_cgroup_v1_says_unlimited_with_large_or_negative_numbers(tmp_path: Path)
 
 
 def test_layers_go_to_the_gpu_only_if_there_is_one(tmp_path: Path) -> None:
-    assert detect(can_offload=True, cgroup=tmp_path).n_gpu_layers == -1
-    assert detect(can_offload=False, cgroup=tmp_path).n_gpu_layers == 0
+    assert detect([Gpu("gpu", 8 * 2**30)], cgroup=tmp_path).n_gpu_layers == -1
+    assert detect(cgroup=tmp_path).n_gpu_layers == 0
+
+
+def test_the_budget_of_gpus_is_a_share_of_their_memory_and_of_nothing_else(tmp_path: Path) -> None:
+    write(tmp_path, "memory.max", str(2**40))
+
+    found = detect([Gpu("a", 10_000), Gpu("b", 20_000)], cgroup=tmp_path)
+
+    assert found.budget_bytes == 27_000
+    assert found.host_budget_bytes > 27_000
 
 
 def test_some_memory_is_left_for_others(tmp_path: Path) -> None:
-    found = detect(can_offload=False, cgroup=tmp_path)
+    found = detect(cgroup=tmp_path)
 
-    assert 0 < found.budget_bytes < found.memory_bytes
+    assert 0 < found.budget_bytes == found.host_budget_bytes < found.memory_bytes
+
+
+def test_a_containers_limit_bounds_the_budget(tmp_path: Path) -> None:
+    write(tmp_path, "memory.max", "1000000\n")
+
+    assert detect(cgroup=tmp_path).budget_bytes == 700_000
 
 
 @pytest.mark.parametrize(("megabytes", "threads"), [(2, 1), (15, 1), (16, 2), (47, 3), (500, 8)])

@@ -1,7 +1,8 @@
 """The model cache on simulated models: bytes, uses, pins, loads that wait and loads that fail."""
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
 from pathlib import Path
@@ -38,13 +39,13 @@ class SizedFactory(SimulatedFactory):
     def needed_bytes(self, entry: ModelEntry, path: Path) -> int:
         return SIZES[entry.name]
 
-    def open(self, entry: ModelEntry, path: Path) -> Engine:
+    def open(self, entry: ModelEntry, path: Path, on_progress: Callable[[float], None] | None = None) -> Engine:
         self.loads.append(entry.name)
         self.started.release()
         self.gate.wait(10)
         if self.failure:
             raise self.failure
-        return super().open(entry, path)
+        return super().open(entry, path, on_progress)
 
 
 @pytest.fixture
@@ -62,10 +63,20 @@ class MakeCache:
     def __init__(self, factory: SizedFactory, folder: Path, stack: ExitStack):
         self._factory, self._folder, self._stack = factory, folder, stack
 
-    def __call__(self, budget: int = 100, *, pinned: frozenset[str] = frozenset(), max_waiters: int = 8) -> ModelCache:
+    def __call__(
+        self,
+        budget: int = 100,
+        *,
+        pinned: frozenset[str] = frozenset(),
+        max_waiters: int = 8,
+        room_wait_s: float = 0.05,
+        catalogue: Catalogue | None = None,
+        on_change: Callable[[], None] = lambda: None,
+    ) -> ModelCache:
         entries = [ModelEntry(name=name, file=name, kind="chat", context_length=64) for name in SIZES]
-        options = CacheOptions(budget_bytes=budget, pinned=pinned, max_waiters=max_waiters)
-        cache = ModelCache(Catalogue(entries, self._folder), self._factory, options)
+        options = CacheOptions(budget_bytes=budget, pinned=pinned, max_waiters=max_waiters, room_wait_s=room_wait_s)
+        catalogue = catalogue or Catalogue(entries, self._folder)
+        cache = ModelCache(catalogue, self._factory, options, on_change)
         self._stack.callback(cache.close)
         return cache
 
@@ -118,11 +129,115 @@ def test_a_model_in_use_is_never_evicted(make_cache: MakeCache) -> None:
     assert cache.held_models() == ["large"]
 
 
+def test_a_load_waits_for_a_model_in_use_to_become_idle(make_cache: MakeCache) -> None:
+    cache = make_cache(80, room_wait_s=20)
+
+    with ThreadPoolExecutor(1) as pool:
+        with cache.use("medium"):
+            waiting = pool.submit(load, cache, "large")
+            while not cache.loading():
+                threading.Event().wait(0.001)
+            assert not waiting.done()
+        waiting.result(10)
+
+    assert cache.held_models() == ["large"]
+
+
+def test_a_retiring_model_leaves_before_the_least_recently_used_one(make_cache: MakeCache) -> None:
+    cache = make_cache(95)
+    load(cache, "medium", "other")
+    cache.retire(["other"])
+
+    load(cache, "large")
+
+    assert cache.held_models() == ["medium", "large"]
+
+
+def test_a_retiring_model_may_be_kept_after_all(make_cache: MakeCache) -> None:
+    cache = make_cache()
+    load(cache, "small")
+
+    cache.retire(["small"])
+    assert cache.held_models() == []
+    cache.keep(["small"])
+
+    assert cache.held_models() == ["small"]
+
+
+def test_only_idle_models_are_evicted_on_demand(make_cache: MakeCache) -> None:
+    cache = make_cache()
+    load(cache, "medium")
+
+    with cache.use("small"):
+        cache.evict(["small", "medium", "nobody"])
+
+        assert cache.held_models() == ["small"]
+    assert cache.free_bytes() == 90
+
+
+def test_what_is_held_says_how_long_and_by_whom(make_cache: MakeCache) -> None:
+    cache = make_cache(pinned=frozenset({"small"}))
+
+    with cache.use("small"):
+        [held] = cache.held()
+
+    assert (held.name, held.needed_bytes, held.users, held.idle_s, held.is_pinned) == ("small", 10, 1, 0.0, True)
+    assert cache.held()[0].idle_s < held.kept_s + 10
+
+
+def test_a_load_tells_its_progress_and_its_end(make_cache: MakeCache, factory: SizedFactory) -> None:
+    told: list[dict[str, float]] = []
+    caches: list[ModelCache] = []
+    cache = make_cache(on_change=lambda: told.append(caches[0].loading()))
+    caches.append(cache)
+
+    load(cache, "small")
+
+    assert told == [{"small": 0.0}, {}]
+
+
+def test_a_model_of_another_kind_is_not_loaded(make_cache: MakeCache, tmp_path: Path) -> None:
+    entries = [ModelEntry(name="small", file="small", kind="embedding", context_length=64)]
+    cache = make_cache(catalogue=Catalogue(entries, tmp_path))
+
+    with pytest.raises(ModelLoadError, match="makes embeddings"):
+        load(cache, "small")
+
+
+def test_a_file_outside_the_folder_is_not_loaded(make_cache: MakeCache, tmp_path: Path) -> None:
+    entries = [ModelEntry(name="small", file="../small", kind="chat", context_length=64)]
+    cache = make_cache(catalogue=Catalogue(entries, tmp_path))
+
+    with pytest.raises(ModelLoadError, match="outside the models folder"):
+        load(cache, "small")
+    assert cache.needed_bytes(entries[0]) is None
+
+
+def test_a_changed_entry_is_loaded_anew_when_the_old_one_is_idle(
+    make_cache: MakeCache, factory: SizedFactory, tmp_path: Path
+) -> None:
+    written = '[models.small]\nfile = "a"\nkind = "chat"\ncontext_length = 64\n'
+    (tmp_path / "models.toml").write_text(written)
+    catalogue = Catalogue.load(tmp_path)
+    cache = make_cache(catalogue=catalogue)
+    with cache.use("small") as old:
+        (tmp_path / "models.toml").write_text(written.replace("64", "128"))
+        end = time.monotonic() + 20
+        while catalogue.get("small").context_length == 64 and time.monotonic() < end:
+            time.sleep(0.05)
+        with cache.use("small") as shared:
+            assert shared is old
+
+    with cache.use("small") as new:
+        assert new.entry.context_length == 128
+    assert factory.loads == ["small", "small"]
+
+
 def test_a_pinned_model_is_never_evicted(make_cache: MakeCache) -> None:
     cache = make_cache(80, pinned=frozenset({"medium"}))
     load(cache, "medium")
 
-    with pytest.raises(ModelUnavailableError):
+    with pytest.raises(InsufficientMemoryError, match="pinned models hold 30"):
         load(cache, "large")
 
     assert cache.held_models() == ["medium"]
@@ -217,6 +332,7 @@ def test_a_failed_load_is_not_tried_again_at_once(make_cache: MakeCache, factory
 
     assert raised.value.retry_after_s is not None
     assert factory.loads == ["small"]
+    assert 0 < cache.pauses()["small"] <= 1
 
 
 def test_an_evicted_model_is_closed(make_cache: MakeCache) -> None:

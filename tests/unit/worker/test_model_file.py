@@ -11,8 +11,8 @@ from shared.errors import ModelLoadError
 from worker.model_file import FileChecker
 
 
-def entry(sha256: str = "") -> ModelEntry:
-    return ModelEntry(name="m", file="m.gguf", kind="chat", context_length=64, sha256=sha256)
+def entry() -> ModelEntry:
+    return ModelEntry(name="m", file="m.gguf", kind="chat", context_length=64)
 
 
 def test_a_missing_file_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
@@ -24,7 +24,7 @@ def test_the_right_digest_passes(tmp_path: Path) -> None:
     path = tmp_path / "m.gguf"
     path.write_bytes(b"weights")
 
-    FileChecker().verify(entry(hashlib.sha256(b"weights").hexdigest().upper()), path)
+    FileChecker().verify(entry(), path, hashlib.sha256(b"weights").hexdigest().upper())
 
 
 def test_another_file_is_refused(tmp_path: Path) -> None:
@@ -32,17 +32,21 @@ def test_another_file_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"other weights")
 
     with pytest.raises(ModelLoadError, match=r"not the one in models\.toml"):
-        FileChecker().verify(entry(hashlib.sha256(b"weights").hexdigest()), path)
+        FileChecker().verify(entry(), path, hashlib.sha256(b"weights").hexdigest())
 
 
 def test_a_file_that_changed_is_read_again(tmp_path: Path) -> None:
     path = tmp_path / "m.gguf"
     path.write_bytes(b"weights")
-    checker, known = FileChecker(), entry(hashlib.sha256(b"weights").hexdigest())
-    checker.verify(known, path)
+    checker, known = FileChecker(), hashlib.sha256(b"weights").hexdigest()
+    checker.verify(entry(), path, known)
 
     path.write_bytes(b"WEIGHTS")
     os.utime(path, ns=(1, 1))
 
     with pytest.raises(ModelLoadError):
-        checker.verify(known, path)
+        checker.verify(entry(), path, known)
+
+
+def test_a_file_without_a_digest_in_the_catalogue_passes(tmp_path: Path) -> None:
+    FileChecker().verify(entry(), tmp_path / "not there", "")
