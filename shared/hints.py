@@ -2,10 +2,16 @@
 
 from typing import TYPE_CHECKING, Any
 
+from shared.job import Priority
+
 if TYPE_CHECKING:
     from celery import Celery
 
 TASK_NAME = "worker.generate"
+
+_BEGUN_STEP = 0
+_STEPS: dict[Priority, int] = {"interactive": 3, "batch": 6}
+"""Kombu's priorities on Redis: a list each, the lowest number is taken first."""
 
 
 def queue_of(model: str) -> str:
@@ -22,13 +28,19 @@ def celery_app(broker_url: str) -> "Celery":
     return app
 
 
-def send_hint(app: "Celery", job_id: str, model: str) -> None:
+def send_hint(
+    app: "Celery", job_id: str, model: str, priority: Priority = "interactive", *, is_begun: bool = False
+) -> None:
     """Publish one hint; blocks (about 0.3 ms, 2 s at most when the broker is away), so keep it off an event loop.
 
-    Raises kombu.exceptions.OperationalError when the broker cannot be reached: the caller may ignore it, the reaper
-    sends a lost hint again.
+    On Redis, hints of batch jobs are taken after all others, and those of jobs that have begun to answer and lost
+    their worker before all others; RabbitMQ keeps one order. Raises kombu.exceptions.OperationalError when the broker
+    cannot be reached: the caller may ignore it, the reaper sends a lost hint again.
     """
-    app.send_task(TASK_NAME, args=[job_id], queue=queue_of(model), retry=False, ignore_result=True)
+    has_priorities = "priority_steps" in app.conf.broker_transport_options
+    step = _BEGUN_STEP if is_begun and priority == "interactive" else _STEPS[priority]
+    options = {"priority": step} if has_priorities else {}
+    app.send_task(TASK_NAME, args=[job_id], queue=queue_of(model), retry=False, ignore_result=True, **options)
 
 
 def _settings(broker_url: str) -> dict[str, Any]:
@@ -54,11 +66,17 @@ def _settings(broker_url: str) -> dict[str, Any]:
             "socket_keepalive": True,
             "health_check_interval": 10,
             "max_retries": 0,  # a hint that cannot be sent fails at once, not after 6 s: the reaper sends it again
-            "visibility_timeout": 3600,  # a redelivery would be harmless (the claim refuses it) and pointless
+            # What a killed worker had in hand goes back to the queue after this and is acknowledged by another. A job
+            # that runs longer in health costs one more claim, which is refused.
+            "visibility_timeout": 20,
+            "unacked_restore_interval": 5,
+            "unacked_restore_throttle": 1,  # kombu looks at every tenth interval only, else
+            "unacked_mutex_expire": 10,
+            "priority_steps": [_BEGUN_STEP, *_STEPS.values()],
             "global_keyprefix": "q:",  # lets a Redis ACL bind the broker's keys
         }
     else:
         settings["broker_heartbeat"] = 10  # RabbitMQ's default of 120 s notices a dead worker too late
-        settings["task_default_queue_type"] = "quorum"
+        settings["task_default_queue_type"] = settings["task_create_missing_queue_type"] = "quorum"
         settings["broker_transport_options"] = {"confirm_publish": True}
     return settings

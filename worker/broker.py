@@ -8,6 +8,7 @@ from kombu.connection import Connection
 from kombu.exceptions import ChannelError
 
 from shared.hints import queue_of, send_hint
+from shared.ledger import Hint
 
 log = structlog.get_logger(__name__)
 
@@ -20,17 +21,17 @@ class Broker:
         self._lock = threading.Lock()
         self._connection: Connection | None = None
 
-    def send(self, job_id: str, model: str) -> bool:
+    def send(self, hint: Hint) -> bool:
         """Send one hint; whether the broker took it."""
         try:
-            send_hint(self._app, job_id, model)
+            send_hint(self._app, hint.job_id, hint.model, hint.priority, is_begun=hint.is_begun)
         except Exception as error:  # kombu's OperationalError, or what the transport raises in its place
-            log.warning("hint_not_sent", job_id=job_id, error=repr(error))
+            log.warning("hint_not_sent", job_id=hint.job_id, error=repr(error))
             return False
         return True
 
     def is_empty(self, model: str) -> bool:
-        """Whether no hint waits for `model`. Raises what the transport raises when the broker is away."""
+        """Whether no hint of any priority waits for `model`. Raises what the transport raises without a broker."""
         with self._lock:
             try:
                 return self._depth(queue_of(model)) == 0

@@ -4,12 +4,11 @@ import time
 
 import structlog
 
-from shared.ledger import Ledger
-from worker.broker import Broker
 from worker.consumer import Consumer
+from worker.handover import Handover
 from worker.presence import Presence
-from worker.publisher import Publisher
-from worker.running import RunningJob, RunningJobs
+from worker.quarantine import Quarantine
+from worker.running import RunningJobs
 
 log = structlog.get_logger(__name__)
 
@@ -25,19 +24,17 @@ class Drain:
 
     def __init__(
         self,
-        ledger: Ledger,
-        broker: Broker,
         jobs: RunningJobs,
-        publisher: Publisher,
+        handover: Handover,
+        quarantine: Quarantine,
         consumer: Consumer,
         presence: Presence,
         *,
         grace_s: float,
     ):
-        self._ledger = ledger
-        self._broker = broker
         self._jobs = jobs
-        self._publisher = publisher
+        self._handover = handover
+        self._quarantine = quarantine
         self._consumer = consumer
         self._presence = presence
         self._grace_s = grace_s
@@ -47,36 +44,14 @@ class Drain:
         log.info("drain_begins", jobs=len(self._jobs), grace_s=self._grace_s)
         grace_ends = time.monotonic() + self._grace_s
         self._presence.drain()
+        self._quarantine.stop()
         self._consumer.stop()
         while self._jobs and time.monotonic() < grace_ends:
             time.sleep(_LOOK_EVERY_S)
         self._consumer.join(_CONSUMER_END_S)  # or it might take the hints that are sent below
-        self._hand_over(time.monotonic() + HANDOVER_S)
+        released = self._handover.hand_over(timeout_s=HANDOVER_S)
+        log.info("drain_ends", released=released)
         try:
             self._presence.withdraw()
         except Exception as error:  # it expires by itself
             log.warning("presence_not_withdrawn", error=repr(error))
-
-    def _hand_over(self, end: float) -> None:
-        jobs = self._jobs.all()
-        for job in jobs:
-            job.halt()
-        if jobs and not self._publisher.flush(max(0.0, end - time.monotonic())):
-            log.error("tokens_not_written", jobs=len(jobs))
-        for job in jobs:
-            if time.monotonic() < end:
-                self._release(job)
-        log.info("drain_ends", released=len(jobs))
-
-    def _release(self, job: RunningJob) -> None:
-        """Give one job back and wake another worker for it, unless it has ended meanwhile."""
-        if job.is_over:
-            return
-        try:
-            answer = self._ledger.release(job.id, job.epoch)
-        except Exception as error:  # its lease runs out
-            log.warning("job_not_released", job_id=job.id, error=repr(error))
-            return
-        job.end()
-        if answer == "ok":
-            self._broker.send(job.id, job.job.model)

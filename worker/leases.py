@@ -1,6 +1,7 @@
 """The leases: one thread that renews all jobs of this worker, and hears what became of them."""
 
 import time
+from collections.abc import Callable, Mapping
 
 import structlog
 
@@ -18,11 +19,21 @@ class Leases:
     A stalled job is dropped here when its lease has certainly run out: nobody tells this worker, it does not ask.
     """
 
-    def __init__(self, ledger: Ledger, jobs: RunningJobs, *, worker_id: str, lease_s: float):
+    def __init__(
+        self,
+        ledger: Ledger,
+        jobs: RunningJobs,
+        *,
+        worker_id: str,
+        lease_s: float,
+        loading: Callable[[], Mapping[str, float]] = dict,
+    ):
+        """`loading`: the models that are being loaded, with the fraction that is done."""
         self._ledger = ledger
         self._jobs = jobs
         self._worker_id = worker_id
         self._lease_s = lease_s
+        self._loading = loading
         self._stalled_since: dict[RunningJob, float] = {}
         self._thread = Periodic("leases", lease_s / 4, self.renew)
 
@@ -38,12 +49,14 @@ class Leases:
         jobs = self._without_stalled(self._jobs.all())
         if not jobs:
             return
-        answers = self._ledger.renew(self._worker_id, [(job.id, job.epoch) for job in jobs], self.lease_ms)
+        answers = self._ledger.renew(self._worker_id, [job.lease() for job in jobs], self.lease_ms)
         for job, answer in zip(jobs, answers, strict=True):
             _heed(job, answer)
 
     def _without_stalled(self, jobs: list[RunningJob]) -> list[RunningJob]:
-        now = time.monotonic()
+        now, loading = time.monotonic(), self._loading()
+        for job in jobs:
+            job.note_load(loading.get(job.job.model, 0.0), now)
         stalled = [job for job in jobs if job.is_stalled(now)]
         self._stalled_since = {job: self._stalled_since.get(job, now) for job in stalled}
         for job, since in self._stalled_since.items():

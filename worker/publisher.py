@@ -133,6 +133,7 @@ class Publisher:
                 self._lose(batch)
                 continue
             written += len(tokens.token_ids)
+            batch.job.has_progressed = True
             if answer == "cancelled":
                 batch.job.cancel()
         instruments.TOKENS.add(written, {"kind": "completion"})  # once: it takes 10 µs

@@ -2,7 +2,7 @@
 
 import structlog
 
-from shared.ledger import Ledger, Reaped
+from shared.ledger import Hint, Ledger, Reaped
 from shared.telemetry import instruments
 from worker.broker import Broker
 from worker.periodic import Periodic
@@ -30,22 +30,30 @@ class Reaper:
         """One round. Raises what Redis or the broker raise when they are away; the next round finds the same jobs."""
         reaped = self._ledger.reap(worker_id=self._worker_id, lock_ms=LOCK_MS, lease_ms=self._lease_ms)
         _tell(reaped)
-        for job_id, model in reaped.requeued:
-            self._broker.send(job_id, model)
+        for hint in reaped.requeued:
+            self._broker.send(hint)
+        for hint in reaped.overtaken:
+            self._repair(hint)
         empty_queues: dict[str, bool] = {}
-        for job_id, model in reaped.unhinted:
+        for hint in reaped.unhinted:
             # A queue that still has hints is only slow: more of them would help nobody.
-            if model not in empty_queues:
-                empty_queues[model] = self._broker.is_empty(model)
-            if empty_queues[model] and self._broker.send(job_id, model):
-                instruments.HINT_REPAIRED.add(1)
-                log.info("hint_repaired", job_id=job_id, model=model)
+            if hint.model not in empty_queues:
+                empty_queues[hint.model] = self._broker.is_empty(hint.model)
+            if empty_queues[hint.model]:
+                self._repair(hint)
+
+    def _repair(self, hint: Hint) -> None:
+        if self._broker.send(hint):
+            instruments.HINT_REPAIRED.add(1)
+            log.info("hint_repaired", job_id=hint.job_id, model=hint.model)
 
 
 def _tell(reaped: Reaped) -> None:
-    for job_id, model in reaped.requeued:
-        log.warning("job_requeued", job_id=job_id, model=model)
+    for hint in reaped.requeued:
+        log.warning("job_requeued", job_id=hint.job_id, model=hint.model)
     for job_id in reaped.expired:
         log.info("job_expired", job_id=job_id)
     for job_id in reaped.dead:
         log.error("job_dead", job_id=job_id)
+    for job_id in reaped.abandoned:
+        log.info("job_abandoned", job_id=job_id)

@@ -1,6 +1,7 @@
 """The jobs that this worker has claimed: what is asked of each, and its events on their way to the ledger."""
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,11 +10,16 @@ from dataclasses import dataclass
 from shared.errors import DeadlineExceededError, DroverError
 from shared.events import FinalEvent, FinishReason, TokensEvent, Usage, joined
 from shared.job import GenerateJob
+from shared.ledger import Hint, Lease
 from worker.loaded_model import LoadedModel
 from worker.sequence import SequenceRequest
 
 URGENT_TOKENS = 8
 """So many waiting tokens of one job are not held back any longer, however short their wait was."""
+
+
+LOAD_STALL_S = 300.0
+"""A load that has got no further for so long hangs. Loaders tell of tensors, not of what comes after them."""
 
 
 @dataclass(slots=True)
@@ -32,12 +38,30 @@ class RunningJob:
     nothing more will be emitted, and *over* when this worker has nothing left to do for it.
     """
 
-    def __init__(self, job: GenerateJob, *, epoch: int, seq: int, notify: Callable[[bool], None]):
-        """`seq`: tokens that the log already holds. `notify(is_urgent)` is called after each event."""
+    def __init__(
+        self,
+        job: GenerateJob,
+        *,
+        epoch: int,
+        seq: int,
+        notify: Callable[[bool], None],
+        prompt_tokens: int = 0,
+        stays_alone: bool = False,
+    ):
+        """`seq`: tokens that the log already holds. `prompt_tokens`: as an earlier life counted them, 0 if it did not.
+
+        `notify(is_urgent)` is called after each event. `stays_alone`: no progress clears the job of suspicion.
+        """
         self.job = job
         self.id = job.id
         self.epoch = epoch
         self.seq = seq
+        self.stays_alone = stays_alone
+        self.has_progressed = False
+        """Whether the log has got further in this life."""
+        self._prompt_tokens = prompt_tokens
+        self._load_progress = 0.0
+        self._load_moved_at = time.monotonic()
         self._notify = notify
         self._outgoing: deque[TokensEvent | FinalEvent] = deque()
         self._lock = threading.Lock()
@@ -57,7 +81,24 @@ class RunningJob:
 
     def is_stalled(self, now: float) -> bool:
         """Whether its model makes no progress though it should; loading is progress. `now`: time.monotonic()."""
-        return self._loaded is not None and not self._is_closed and self._loaded.is_stalled(now)
+        if self._is_closed:
+            return False
+        if self._loaded is None:
+            return now - self._load_moved_at > LOAD_STALL_S
+        return self._loaded.is_stalled(now)
+
+    def note_load(self, progress: float, now: float) -> None:
+        """Take notice of how much of the job's model is loaded (0 … 1)."""
+        if progress != self._load_progress:
+            self._load_progress, self._load_moved_at = progress, now
+
+    def lease(self) -> Lease:
+        """What is renewed, with the counts of tokens that the ledger needs should this worker die."""
+        return Lease(self.id, self.epoch, self._prompt_tokens, self._uncounted_tokens())
+
+    def hint(self) -> Hint:
+        """What wakes another worker for the job."""
+        return Hint(self.id, self.job.model, self.job.priority, self.seq > 0 or self.has_progressed)
 
     def emit(self, event: TokensEvent | FinalEvent) -> None:
         """Take an event, unless the job is closed; a final event closes it. Costs microseconds, waits for nothing."""
@@ -95,7 +136,7 @@ class RunningJob:
             if self._is_closed:
                 return
             self._loaded = loaded
-        loaded.submit(request)
+        self._prompt_tokens = loaded.submit(request)
         if self._is_closed or self.is_over:  # halted between the two lines above: the model did not know the job yet
             loaded.abandon(self.id, self.epoch)
 
@@ -150,8 +191,12 @@ class RunningJob:
 
     def _final(self, reason: FinishReason, error: DroverError | None) -> FinalEvent:
         described = error.body()["error"] if error else None
-        usage = Usage(completion_tokens=self.seq)
+        usage = Usage(self._prompt_tokens, max(0, self.seq - self._uncounted_tokens()))
         return FinalEvent(self.id, self.seq, self.epoch, reason, usage=usage, error=described)
+
+    def _uncounted_tokens(self) -> int:
+        """The tokens of the log that repeat the prompt, in every choice."""
+        return self._prompt_tokens * self.job.n if self.job.echo else 0
 
 
 class RunningJobs:
@@ -164,6 +209,10 @@ class RunningJobs:
     def all(self) -> list[RunningJob]:
         with self._lock:
             return list(self._jobs.values())
+
+    def get(self, job_id: str) -> RunningJob | None:
+        with self._lock:
+            return self._jobs.get(job_id)
 
     def __len__(self) -> int:
         return len(self._jobs)

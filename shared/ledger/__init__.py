@@ -6,15 +6,19 @@ from shared.ledger.answers import (
     Claimed,
     ClaimRefused,
     FencedAnswer,
+    Hint,
     Idempotency,
     JobState,
     JobStatus,
+    Lease,
     LimitUsage,
     Reaped,
     RenewAnswer,
+    Unreadable,
+    Waiting,
 )
 from shared.ledger.asynchronous import AsyncLedger
-from shared.ledger.blocking import Ledger
+from shared.ledger.blocking import Ledger, LedgerAwayError
 from shared.ledger.keys import OUTBOX, OUTBOX_GROUP, channel_of
 from shared.ledger.outbox import OutboxEntry
 
@@ -27,13 +31,18 @@ __all__ = [
     "ClaimRefused",
     "Claimed",
     "FencedAnswer",
+    "Hint",
     "Idempotency",
     "JobState",
     "JobStatus",
+    "Lease",
     "Ledger",
+    "LedgerAwayError",
     "LimitUsage",
     "OutboxEntry",
     "Reaped",
     "RenewAnswer",
+    "Unreadable",
+    "Waiting",
     "channel_of",
 ]

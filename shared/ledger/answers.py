@@ -1,16 +1,16 @@
 """What the ledger's calls take and answer."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from shared.events import Usage
-from shared.job import GenerateJob
+from shared.job import GenerateJob, Priority
 
 JobState = Literal["queued", "running", "done", "cancelled", "failed", "dead", "expired"]
 AppendAnswer = Literal["ok", "fenced", "cancelled"]
 RenewAnswer = Literal["ok", "lost", "cancelled", "expired"]
 FencedAnswer = Literal["ok", "fenced"]
-RefusalReason = Literal["leased", "final", "dead", "expired", "gone"]
+RefusalReason = Literal["leased", "final", "dead", "expired", "gone", "quarantined"]
 
 OPEN_STATES: tuple[JobState, ...] = ("queued", "running")
 
@@ -93,7 +93,7 @@ class JobStatus:
     deadline_ms: int
     finished_ms: int | None
     on_disconnect: Literal["cancel", "detach"]
-    resume_grace_s: float
+    resume_grace_s: float | None
 
     @property
     def is_final(self) -> bool:
@@ -102,27 +102,88 @@ class JobStatus:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """The job is this worker's until its lease ends. Go on at `seq` + 1, write with `epoch`."""
+    """The job is this worker's until its lease ends. Go on at `seq` + 1, write with `epoch`.
+
+    `stays_alone`: a job of the quarantine stays alone to its end, not only until its first new token.
+    `prompt_tokens`: what an earlier life said of its prompt, 0 if none did.
+    """
 
     job: GenerateJob
     epoch: int
     seq: int
     deadline_ms: int
+    stays_alone: bool = False
+    prompt_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """The job is this worker's, but it cannot be understood: end it with an explicit error."""
+
+    job_id: str
+    epoch: int
+    seq: int
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimRefused:
-    """There is nothing to do for this hint: acknowledge it and return."""
+    """There is nothing to do for this hint: acknowledge it and return.
+
+    "quarantined": the job killed workers or was near, and runs only alone. `model` is given with that reason alone.
+    """
 
     reason: RefusalReason
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A job that a worker holds, with what it has learnt of it.
+
+    `prompt_tokens` is 0 until the prompt has been tokenized. `uncounted_tokens` of the log are none of the answer's:
+    the prompt's own, in a job that echoes it.
+    """
+
+    job_id: str
+    epoch: int
+    prompt_tokens: int = 0
+    uncounted_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How far an open job is from its first token.
+
+    `position`: jobs that are taken before it, None unless it is queued. `load_progress`: how much of its model is
+    loaded (0 … 1) where that is furthest on its way, None when no worker loads it.
+    """
+
+    state: JobState
+    position: int | None
+    load_progress: float | None
+
+
+class Hint(NamedTuple):
+    """What `send_hint` needs. A job that has begun to answer `is_begun`: its client would see the queue as a pause."""
+
+    job_id: str
+    model: str
+    priority: Priority
+    is_begun: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Reaped:
-    """What one round of the reaper did; `requeued` and `unhinted` hold (job id, model): the caller hints them."""
+    """What one round of the reaper did.
 
-    requeued: list[tuple[str, str]] = field(default_factory=list)
-    unhinted: list[tuple[str, str]] = field(default_factory=list)
+    The caller hints `requeued` jobs and those that were `overtaken` by younger ones, and the `unhinted` ones if no hint
+    waits in their queue. `abandoned` jobs are cancelled because no gateway attended to them.
+    """
+
+    requeued: list[Hint] = field(default_factory=list)
+    unhinted: list[Hint] = field(default_factory=list)
+    overtaken: list[Hint] = field(default_factory=list)
     expired: list[str] = field(default_factory=list)
     dead: list[str] = field(default_factory=list)
+    abandoned: list[str] = field(default_factory=list)
     got_lock: bool = False

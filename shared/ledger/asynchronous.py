@@ -1,5 +1,6 @@
 """The gateway's and the session service's ledger: asynchronous calls."""
 
+from collections.abc import Sequence
 from typing import Any, TypeVar, cast
 
 import redis.asyncio
@@ -10,11 +11,14 @@ from shared.errors import JobExpiredError
 from shared.events import FinalEvent, TokensEvent
 from shared.job import GenerateJob
 from shared.ledger import calls, parsing
-from shared.ledger.answers import Accepted, Idempotency, JobStatus
+from shared.ledger.answers import Accepted, Idempotency, JobStatus, Waiting
 from shared.ledger.keys import WORKERS, job_key, log_key, queued_key, worker_key
 from shared.ledger.scripts import SCRIPT_NAMES, source_of
 
 Answer = TypeVar("Answer")
+
+ATTEND_AT_ONCE = 500
+"""So many jobs a script run hold Redis for about a millisecond."""
 
 
 class AsyncLedger:
@@ -59,6 +63,19 @@ class AsyncLedger:
         """The job's events after the token `after_seq`, in order; the first one is cut to what is new."""
         entries = cast(list[Any], await self._client.xrange(log_key(job_id), min=f"{after_seq}-1", count=max_events))
         return parsing.log(entries, after_seq)
+
+    async def attend(self, job_ids: Sequence[str]) -> None:
+        """Say that these jobs are followed: an open one that nobody attends to for its `resume_grace_s` is cancelled.
+
+        Call it every 2 s for every job that is followed, several followers of one job too; a grace counts as 5 s at
+        least. Jobs that are final, unknown or have no grace are passed over. One round trip for 500 jobs.
+        """
+        for first in range(0, len(job_ids), ATTEND_AT_ONCE):
+            await self._run(calls.attend(job_ids[first : first + ATTEND_AT_ONCE]))
+
+    async def waiting(self, job_id: str, tenant_id: str) -> Waiting:
+        """How far the job is from its first token. Raises JobNotFoundError, also for another tenant's job."""
+        return await self._run(calls.waiting(job_id, tenant_id))
 
     async def settle(self, job_id: str) -> None:
         """The outbox consumer's last word on a final job: marks it stored, tells the channel, ends the log in 120 s."""

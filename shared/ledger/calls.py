@@ -23,8 +23,11 @@ from shared.ledger.answers import (
     Idempotency,
     JobState,
     JobStatus,
+    Lease,
     Reaped,
     RenewAnswer,
+    Unreadable,
+    Waiting,
 )
 from shared.ledger.scripts import ScriptName
 
@@ -67,6 +70,7 @@ def accept(
         max_queued_jobs,
         idempotency.key if idempotency else "",
         idempotency.body_hash if idempotency else "",
+        job.priority,
     ]
     return Call("accept", args, lambda raw: parsing.accepted(raw, limits))
 
@@ -81,9 +85,11 @@ def reservation(job: GenerateJob, tokens_per_minute: int | None) -> int:
     return min(guess, max(job.prompt_tokens_bound, tokens_per_minute))
 
 
-def claim(job_id: str, *, worker_id: str, claim_id: str, lease_ms: int) -> Call[Claimed | ClaimRefused]:
-    args: Args = [job_id, worker_id, claim_id, lease_ms, *_errors()]
-    return Call("claim", args, parsing.claimed)
+def claim(
+    job_id: str, *, worker_id: str, claim_id: str, lease_ms: int, is_alone: bool
+) -> Call[Claimed | ClaimRefused | Unreadable]:
+    args: Args = [job_id, worker_id, claim_id, lease_ms, int(is_alone), *_errors()]
+    return Call("claim", args, lambda raw: parsing.claimed(job_id, raw))
 
 
 def append(events: Sequence[TokensEvent]) -> Call[list[AppendAnswer]]:
@@ -93,10 +99,10 @@ def append(events: Sequence[TokensEvent]) -> Call[list[AppendAnswer]]:
     return Call("append", args, parsing.words)
 
 
-def renew(worker_id: str, leases: Sequence[tuple[str, int]], lease_ms: int) -> Call[list[RenewAnswer]]:
+def renew(worker_id: str, leases: Sequence[Lease], lease_ms: int) -> Call[list[RenewAnswer]]:
     args: Args = [worker_id, lease_ms]
-    for job_id, epoch in leases:
-        args += (job_id, epoch)
+    for lease in leases:
+        args += (lease.job_id, lease.epoch, lease.prompt_tokens, lease.uncounted_tokens)
     return Call("renew", args, parsing.words)
 
 
@@ -143,6 +149,18 @@ def reap(*, worker_id: str, lock_ms: int, lease_ms: int) -> Call[Reaped]:
 
 def settle(job_id: str) -> Call[None]:
     return Call("settle", [job_id, StoredEvent(job_id).encode()], lambda _: None)
+
+
+def attend(job_ids: Sequence[str]) -> Call[None]:
+    return Call("attend", list(job_ids), lambda _: None)
+
+
+def waiting(job_id: str, tenant_id: str) -> Call[Waiting]:
+    return Call("waiting", [job_id, tenant_id], parsing.waiting)
+
+
+def quarantine(worker_id: str, ttl_ms: int) -> Call[bool]:
+    return Call("quarantine", [worker_id, ttl_ms], bool)
 
 
 def announce(body: WorkerBody, ttl_ms: int) -> Call[None]:

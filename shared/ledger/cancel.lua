@@ -10,5 +10,6 @@ if job.state == 'queued' then
   close(job, 'cancelled', 'cancelled', 'null')
 elseif job.state == 'running' then
   redis.call('HSET', 'job:' .. id, 'cancel', 1)
+  redis.call('ZREM', 'jobs:attended', id)
 end
 return redis.call('HMGET', 'job:' .. id, unpack(ARGV, 3))

@@ -34,5 +34,10 @@ def queued_key(model: str) -> str:
     return f"jobs:queued:{queue_of(model)}"
 
 
+def quarantined_key(model: str) -> str:
+    """Sorted set of the model's queued jobs that run only alone, by accept time (milliseconds)."""
+    return f"jobs:quarantined:{queue_of(model)}"
+
+
 def worker_key(worker_id: str) -> str:
     return f"worker:{worker_id}"

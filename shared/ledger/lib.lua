@@ -7,15 +7,19 @@ local STORED_LOG_TTL_MS = 120000   -- enough for a client that resumes
 local TOMBSTONE_MS = 600000        -- the job outlives its log, so that "expired" can be told from "never was"
 local IDEMPOTENCY_MS = 86400000    -- as long as clients may retry with the same key
 local HINT_WAIT_MS = 1000          -- a queued job's hint counts as lost after this
+local TURN_MS = 10000              -- so long it is known how far the hints of a queue have got
 local HINT_WAIT_MAX_MS = 4000      -- doubled up to this, so that a long queue does not fill every round of the reaper
-local MAX_DELIVERIES = 3           -- without progress
-local MAX_CLAIMS = 10              -- with progress, too
+local SUSPECT_DELIVERIES = 2       -- lost so often without progress, a job runs on only alone: see PROTOCOL §8
+local SUSPECT_CLAIMS = 8           -- lost so often with progress, too: its neighbours died with it as often
+local MAX_DELIVERIES = 3           -- without progress, the last one alone
+local MAX_CLAIMS = 10              -- with progress, too, the last one alone
+local MIN_GRACE_MS = 5000          -- gateways attend every 2 s, and one call may fail
 local MINUTE_US = 60e6
 
 local FIELDS = {
   'state', 'epoch', 'seq', 'cancel', 'deadline_ms', 'tenant', 'key', 'model', 'queue', 'session', 'prompt_bound',
   'reserved', 'tpm', 'accepted_ms', 'claim_id', 'worker', 'seq_at_claim', 'deliveries', 'claims', 'released',
-  'is_idempotent', 'hint_wait_ms',
+  'is_idempotent', 'hint_wait_ms', 'priority', 'resume_grace_ms', 'quarantined', 'alone', 'prompt', 'uncounted',
 }
 
 local function now_us()
@@ -36,6 +40,7 @@ local function read(id)
   for i, name in ipairs(FIELDS) do
     job[name] = values[i]
   end
+  job.priority = job.priority or 'interactive'  -- a gateway of an earlier version wrote none
   return job
 end
 
@@ -67,6 +72,36 @@ local function settle_limits(job, used)
   end
 end
 
+-- A job that no gateway attends to for its grace is abandoned.
+local function attend(id, grace_ms, now)
+  if tonumber(grace_ms) >= 0 then
+    redis.call('ZADD', 'jobs:attended', now + math.max(MIN_GRACE_MS, grace_ms), id)
+  end
+end
+
+-- Into the indexes of the jobs that wait, at the place that its age gives it.
+local function enqueue(job, now)
+  redis.call('ZADD', 'jobs:queued:' .. job.queue, job.accepted_ms, job.id)
+  redis.call('ZADD', 'jobs:hints', math.min(now + HINT_WAIT_MS, job.deadline_ms), job.id)
+  if job.priority == 'batch' then
+    redis.call('ZADD', 'jobs:batch:' .. job.queue, job.accepted_ms, job.id)
+  end
+  if job.quarantined == '1' then
+    redis.call('ZADD', 'jobs:quarantined:' .. job.queue, job.accepted_ms, job.id)
+  end
+end
+
+local function dequeue(job)
+  redis.call('ZREM', 'jobs:queued:' .. job.queue, job.id)
+  redis.call('ZREM', 'jobs:hints', job.id)
+  if job.priority == 'batch' then
+    redis.call('ZREM', 'jobs:batch:' .. job.queue, job.id)
+  end
+  if job.quarantined == '1' then
+    redis.call('ZREM', 'jobs:quarantined:' .. job.queue, job.id)
+  end
+end
+
 -- The one way into a final state: the final event, the outbox entry, the limits, the indexes and the TTLs together.
 -- `final` has state, reason, event (its JSON), err (JSON), prompt, completion and cached tokens.
 local function finalise(job, final)
@@ -77,9 +112,9 @@ local function finalise(job, final)
     'model', job.model, 'session_id', job.session, 'state', final.state, 'finish_reason', final.reason,
     'prompt_tokens', final.prompt, 'completion_tokens', final.completion, 'cached_tokens', final.cached,
     'last_seq', job.seq, 'accepted_ms', job.accepted_ms, 'finished_ms', now, 'error', final.err)
-  redis.call('ZREM', 'jobs:queued:' .. job.queue, job.id)
-  redis.call('ZREM', 'jobs:hints', job.id)
+  dequeue(job)
   redis.call('ZREM', 'jobs:leases', job.id)
+  redis.call('ZREM', 'jobs:attended', job.id)
   settle_limits(job, final.prompt + final.completion)
   redis.call('HSET', key, 'state', final.state, 'epoch', job.epoch, 'finish_reason', final.reason,
     'prompt_tokens', final.prompt, 'completion_tokens', final.completion, 'cached_tokens', final.cached,
@@ -92,19 +127,22 @@ end
 -- Ends a job that no worker holds any more. The new epoch is nobody's, so every late writer is fenced.
 local function close(job, state, reason, err)
   job.epoch = job.epoch + 1
-  local prompt = job.seq == '0' and 0 or tonumber(job.prompt_bound)
-  local event = string.format('{"j":%s,"s":%s,"e":%d,"x":"","r":"%s","u":[%d,%s,0],"err":%s}',
-    cjson.encode(job.id), job.seq, job.epoch, reason, prompt, job.seq, err)
+  -- A worker that had tokenized the prompt has said so with a renewal; else the bound is all that is known.
+  local prompt = tonumber(job.prompt or (job.seq == '0' and 0 or job.prompt_bound))
+  local completion = math.max(0, job.seq - (job.uncounted or 0))
+  local event = string.format('{"j":%s,"s":%s,"e":%d,"x":"","r":"%s","u":[%d,%d,0],"err":%s}',
+    cjson.encode(job.id), job.seq, job.epoch, reason, prompt, completion, err)
   finalise(job, {
-    state = state, reason = reason, event = event, err = err, prompt = prompt, completion = tonumber(job.seq), cached = 0,
+    state = state, reason = reason, event = event, err = err, prompt = prompt, completion = completion, cached = 0,
   })
 end
 
 -- Back to the queue, at its old place and with its tokens, for whoever claims it next.
-local function requeue(job, now)
-  redis.call('HSET', 'job:' .. job.id, 'state', 'queued', 'epoch', job.epoch + 1, 'hint_wait_ms', HINT_WAIT_MS)
+local function requeue(job, now, is_suspect)
+  job.quarantined = is_suspect and '1' or '0'
+  redis.call('HSET', 'job:' .. job.id, 'state', 'queued', 'epoch', job.epoch + 1, 'hint_wait_ms', HINT_WAIT_MS,
+    'quarantined', job.quarantined)
   redis.call('ZREM', 'jobs:leases', job.id)
-  redis.call('ZADD', 'jobs:queued:' .. job.queue, job.accepted_ms, job.id)
-  redis.call('ZADD', 'jobs:hints', math.min(now + HINT_WAIT_MS, job.deadline_ms), job.id)
+  enqueue(job, now)
 end
 

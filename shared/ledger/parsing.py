@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from pydantic import ValidationError
+
 from shared.bodies.keys import Limits
 from shared.bodies.workers import WorkerBody
 from shared.errors import (
@@ -14,7 +16,17 @@ from shared.errors import (
 )
 from shared.events import FinalEvent, StoredEvent, TokensEvent, Usage, decode
 from shared.job import GenerateJob
-from shared.ledger.answers import Accepted, Claimed, ClaimRefused, JobStatus, LimitUsage, Reaped
+from shared.ledger.answers import (
+    Accepted,
+    Claimed,
+    ClaimRefused,
+    Hint,
+    JobStatus,
+    LimitUsage,
+    Reaped,
+    Unreadable,
+    Waiting,
+)
 
 STATUS_FIELDS = (
     "tenant",
@@ -79,10 +91,28 @@ def _refusal(verdict: str, limits: Limits) -> str:
     }[verdict]
 
 
-def claimed(raw: Sequence[Any]) -> Claimed | ClaimRefused:
-    if text(raw[0]) != "ok":
-        return ClaimRefused(text(raw[0]))  # type: ignore[arg-type]  # the script answers no other
-    return Claimed(GenerateJob.model_validate_json(raw[4]), int(raw[1]), int(raw[2]), int(raw[3]))
+def claimed(job_id: str, raw: Sequence[Any]) -> Claimed | ClaimRefused | Unreadable:
+    reason, *rest = raw
+    if text(reason) != "ok":
+        return ClaimRefused(*words(raw))
+    epoch, seq, deadline_ms, payload, stays_alone, prompt_tokens = rest
+    try:
+        job = GenerateJob.model_validate_json(payload)
+    except ValidationError:
+        return Unreadable(job_id, int(epoch), int(seq))
+    return Claimed(job, int(epoch), int(seq), int(deadline_ms), int(stays_alone) == 1, int(prompt_tokens))
+
+
+def waiting(raw: Sequence[Any]) -> Waiting:
+    """Raises JobNotFoundError, also for another tenant's job."""
+    if not raw:
+        raise JobNotFoundError()
+    state, position, progress = text(raw[0]), int(raw[1]), float(text(raw[2]))
+    return Waiting(
+        state,  # type: ignore[arg-type]  # the scripts write no other
+        position if position >= 0 else None,
+        progress if progress >= 0 else None,
+    )
 
 
 def status(job_id: str, tenant_id: str, raw: Sequence[Any]) -> JobStatus:
@@ -109,7 +139,7 @@ def status(job_id: str, tenant_id: str, raw: Sequence[Any]) -> JobStatus:
         deadline_ms=int(fields["deadline_ms"]),
         finished_ms=int(fields["finished_ms"]) if fields["finished_ms"] else None,
         on_disconnect="detach" if fields["on_disconnect"] == "detach" else "cancel",
-        resume_grace_s=int(fields["resume_grace_ms"]) / 1000,
+        resume_grace_s=int(fields["resume_grace_ms"]) / 1000 if int(fields["resume_grace_ms"]) >= 0 else None,
     )
 
 
@@ -117,17 +147,19 @@ def reaped(raw: Sequence[Any]) -> Reaped:
     if not int(raw[0]):
         return Reaped()
     return Reaped(
-        requeued=_pairs(raw[1]),
-        unhinted=_pairs(raw[2]),
-        expired=words(raw[3]),
-        dead=words(raw[4]),
+        requeued=_hints(raw[1]),
+        unhinted=_hints(raw[2]),
+        overtaken=_hints(raw[3]),
+        expired=words(raw[4]),
+        dead=words(raw[5]),
+        abandoned=words(raw[6]),
         got_lock=True,
     )
 
 
-def _pairs(raw: Sequence[Any]) -> list[tuple[str, str]]:
-    flat = words(raw)
-    return list(zip(flat[::2], flat[1::2], strict=True))
+def _hints(raw: Sequence[Any]) -> list[Hint]:
+    rows = zip(raw[::4], raw[1::4], raw[2::4], raw[3::4], strict=True)
+    return [Hint(text(job_id), text(model), word(priority), int(begun) == 1) for job_id, model, priority, begun in rows]
 
 
 def log(entries: Sequence[Any], after_seq: int) -> list[TokensEvent | FinalEvent]:

@@ -8,10 +8,12 @@ end
 if not job or job.epoch ~= epoch or job.state ~= 'running' then
   return 'fenced'
 end
-redis.call('HSET', 'job:' .. id, 'released', epoch, 'deliveries', job.deliveries - 1, 'claims', job.claims - 1)
+local claims = job.claims - 1
+redis.call('HSET', 'job:' .. id, 'released', epoch, 'deliveries', job.deliveries - 1, 'claims', claims)
 if job.cancel == '1' then
   close(job, 'cancelled', 'cancelled', 'null')
 else
-  requeue(job, now_ms())
+  local is_cleared = job.seq ~= job.seq_at_claim and claims < SUSPECT_CLAIMS
+  requeue(job, now_ms(), job.quarantined == '1' and not is_cleared)
 end
 return 'ok'

@@ -4,7 +4,21 @@ from functools import cache
 from pathlib import Path
 from typing import Literal, get_args
 
-ScriptName = Literal["accept", "claim", "append", "renew", "finish", "release", "cancel", "reap", "settle", "announce"]
+ScriptName = Literal[
+    "accept",
+    "claim",
+    "append",
+    "renew",
+    "finish",
+    "release",
+    "cancel",
+    "reap",
+    "settle",
+    "announce",
+    "attend",
+    "waiting",
+    "quarantine",
+]
 
 SCRIPT_NAMES: tuple[ScriptName, ...] = get_args(ScriptName)
 

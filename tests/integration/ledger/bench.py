@@ -8,7 +8,7 @@ from shared.bodies.keys import Limits
 from shared.bodies.messages import Message
 from shared.events import FinalEvent, TokensEvent, Usage
 from shared.job import GenerateJob
-from shared.ledger import AsyncLedger, Claimed, Ledger
+from shared.ledger import AsyncLedger, Claimed, Ledger, Reaped
 
 UNLIMITED = Limits()
 LEASE_MS = 60_000
@@ -59,9 +59,11 @@ class Bench:
         await self.gate.accept(job, limits, max_queued_jobs=1000)
         return job
 
-    def claim(self, job_id: str, worker_id: str = "w1", lease_ms: int = LEASE_MS) -> Claimed:
+    def claim(self, job_id: str, worker_id: str = "w1", lease_ms: int = LEASE_MS, *, is_alone: bool = False) -> Claimed:
         claim_id = f"claim-{next(self._claims)}"
-        claimed = self.ledger.claim(job_id, worker_id=worker_id, claim_id=claim_id, lease_ms=lease_ms)
+        claimed = self.ledger.claim(
+            job_id, worker_id=worker_id, claim_id=claim_id, lease_ms=lease_ms, is_alone=is_alone
+        )
         assert isinstance(claimed, Claimed)
         return claimed
 
@@ -80,6 +82,25 @@ class Bench:
     def end_lease(self, job_id: str) -> None:
         """As if the worker had not renewed it."""
         self.client.zadd("jobs:leases", {job_id: 1})
+
+    def set_accepted(self, job: GenerateJob, accepted_ms: int) -> None:
+        """As if the queued job had come then."""
+        self.client.hset(f"job:{job.id}", "accepted_ms", str(accepted_ms))
+        for key in ("jobs:queued:model.tiny", "jobs:batch:model.tiny"):
+            self.client.zadd(key, {job.id: accepted_ms}, xx=True)
+
+    def end_grace(self, job_id: str) -> None:
+        """As if no gateway had attended to the job for its grace."""
+        self.client.zadd("jobs:attended", {job_id: 1}, xx=True)
+
+    def lose(self, job_id: str, how_many: int = 1, *, is_alone: bool = False) -> Reaped:
+        """Claim the job and lose its worker without a token, so many times; what the last round said."""
+        reaped = Reaped()
+        for _ in range(how_many):
+            self.claim(job_id, is_alone=is_alone)
+            self.end_lease(job_id)
+            reaped = self.ledger.reap(worker_id="reaper-1", lock_ms=60_000)
+        return reaped
 
     def end_deadline(self, job_id: str) -> None:
         """As if the job's time were over."""

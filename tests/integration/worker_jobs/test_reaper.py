@@ -3,10 +3,16 @@ import time
 
 import pytest
 
-from shared.ledger import Claimed, Ledger
+from shared.ledger import Claimed, Hint, Ledger
 from tests.integration.worker_jobs.workers import Jobs
 from worker.broker import Broker
 from worker.reaper import Reaper
+
+HINTS = [
+    Hint("job", "sim", "interactive"),
+    Hint("job", "sim", "batch"),
+    Hint("job", "sim", "interactive", is_begun=True),
+]
 
 
 @pytest.fixture
@@ -20,7 +26,7 @@ def reaper(ledger: Ledger, broker: Broker) -> Reaper:
 
 
 async def hints(jobs: Jobs) -> int:
-    return int(await jobs.client.llen("q:model.sim"))  # type: ignore[misc]
+    return sum([await jobs.client.llen(key) async for key in jobs.client.scan_iter("q:model.sim*")])  # type: ignore[misc]
 
 
 async def reap_for(reaper: Reaper, seconds: float) -> None:
@@ -34,10 +40,12 @@ async def test_a_queue_that_does_not_exist_is_empty(broker: Broker) -> None:
     assert broker.is_empty("sim")
 
 
-async def test_a_queue_with_a_hint_is_not_empty(broker: Broker) -> None:
-    assert broker.send("job", "sim")
-
-    assert not broker.is_empty("sim")
+async def test_a_queue_with_a_hint_of_any_priority_is_not_empty(broker: Broker, jobs: Jobs) -> None:
+    for hint in HINTS:
+        assert broker.send(hint)
+        assert not broker.is_empty("sim")
+        await jobs.client.flushall()
+        assert broker.is_empty("sim")
 
 
 async def test_the_job_of_a_dead_worker_gets_a_new_hint(reaper: Reaper, ledger: Ledger, jobs: Jobs) -> None:
@@ -68,10 +76,24 @@ async def test_a_queue_that_is_only_slow_gets_no_more_hints(reaper: Reaper, jobs
     assert await hints(jobs) == 3
 
 
+async def test_a_lost_hint_is_sent_again_though_the_queue_is_never_empty(
+    reaper: Reaper, ledger: Ledger, jobs: Jobs
+) -> None:
+    lost, younger, hinted = await jobs.accept(), await jobs.accept(), await jobs.send()
+    for job in (younger, hinted):
+        await jobs.client.hincrby(f"job:{job.id}", "accepted_ms", 1500)  # type: ignore[misc]
+    ledger.claim(younger.id, worker_id="other", claim_id="c", lease_ms=60_000)
+
+    await reap_for(reaper, 1.5)
+
+    assert await hints(jobs) == 2
+    assert (await jobs.ledger.status(lost.id, "tenant")).state == "queued"
+
+
 async def test_a_broker_that_is_away_costs_a_hint_and_no_exception(ledger: Ledger) -> None:
     from shared.hints import celery_app
 
     away = Broker(celery_app("redis://127.0.0.1:1/0"))
 
-    assert not away.send("job", "sim")
+    assert not away.send(HINTS[0])
     away.close()

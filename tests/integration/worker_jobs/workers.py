@@ -43,7 +43,15 @@ template = "chatml"
 class WorkerProcess:
     """One `python -m worker.main` with the simulated engine and short leases."""
 
-    def __init__(self, redis_url: str, models_dir: Path, **settings: object):
+    def __init__(
+        self,
+        redis_url: str,
+        models_dir: Path,
+        *,
+        broker_url: str | None = None,
+        module: str = "worker.main",
+        **settings: object,
+    ):
         self.id = uuid4().hex
         self.port = free_port()
         self.log = models_dir / f"worker-{self.port}.log"
@@ -62,11 +70,12 @@ class WorkerProcess:
             **{name: value for name, value in os.environ.items() if not name.startswith(("WORKER_", "CELERY_"))},
             "REDIS_URL": redis_url,
             "DROVER_MODELS_DIR": str(models_dir),
+            **({"CELERY_BROKER_URL": broker_url} if broker_url else {}),
             **{f"WORKER_{name.upper()}": str(value) for name, value in own.items()},
         }
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "worker.main"], env=environment, stdout=log, stderr=subprocess.STDOUT
+                [sys.executable, "-m", module], env=environment, stdout=log, stderr=subprocess.STDOUT
             )
 
     @property
@@ -113,10 +122,10 @@ async def eventually(holds: Callable[[], Awaitable[bool]], timeout_s: float = 20
 class Jobs:
     """What the gateway does with jobs, as far as a worker can tell."""
 
-    def __init__(self, redis_url: str):
+    def __init__(self, redis_url: str, broker_url: str | None = None):
         self.client = redis.asyncio.Redis.from_url(redis_url, retry=Retry(ConstantBackoff(0.1), 100))
         self.ledger = AsyncLedger(self.client)
-        self.app: Celery = celery_app(redis_url)
+        self.app: Celery = celery_app(broker_url or redis_url)
 
     async def accept(self, text: str = "Tell me of the fox.", *, max_tokens: int = 40, **fields: object) -> GenerateJob:
         """Put a job into the ledger, without a hint."""
@@ -141,7 +150,7 @@ class Jobs:
         return job
 
     async def hint(self, job: GenerateJob, queue_of_model: str | None = None) -> None:
-        await asyncio.to_thread(send_hint, self.app, job.id, queue_of_model or job.model)
+        await asyncio.to_thread(send_hint, self.app, job.id, queue_of_model or job.model, job.priority)
 
     async def wait_for_tokens(self, job: GenerateJob, count: int, timeout_s: float = 20.0) -> None:
         """Return when the log holds at least `count` tokens of the job."""

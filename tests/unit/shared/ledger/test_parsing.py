@@ -9,7 +9,7 @@ from shared.errors import (
     UpstreamError,
 )
 from shared.events import FinalEvent, StoredEvent, TokensEvent, Usage
-from shared.ledger import Accepted, ClaimRefused, LimitUsage, Reaped, parsing
+from shared.ledger import Accepted, ClaimRefused, Hint, LimitUsage, Reaped, Unreadable, Waiting, parsing
 
 LIMITS = Limits(requests_per_minute=60, tokens_per_minute=1000, concurrent_jobs=2)
 
@@ -66,7 +66,7 @@ def test_other_refusals_are_errors_of_their_own() -> None:
 
 
 def test_a_refused_claim_says_why() -> None:
-    assert parsing.claimed([b"leased"]) == ClaimRefused("leased")
+    assert parsing.claimed("j", [b"leased"]) == ClaimRefused("leased")
 
 
 def test_a_status_is_read_from_the_fields_that_are_there() -> None:
@@ -88,9 +88,24 @@ def test_a_round_without_the_lock_did_nothing() -> None:
 
 
 def test_a_round_pairs_jobs_with_their_models() -> None:
-    reaped = parsing.reaped([1, [b"j1", b"m1", b"j2", b"m2"], [], [b"j3"], [b"j4"]])
+    rows = [b"j1", b"m1", b"batch", 1, b"j2", b"m2", b"interactive", 0]
+    reaped = parsing.reaped([1, rows, [], rows[4:], [b"j3"], [b"j4"], [b"j5"]])
 
-    assert reaped == Reaped([("j1", "m1"), ("j2", "m2")], [], ["j3"], ["j4"], True)
+    begun, new = Hint("j1", "m1", "batch", is_begun=True), Hint("j2", "m2", "interactive")
+    assert reaped == Reaped([begun, new], [], [new], ["j3"], ["j4"], ["j5"], got_lock=True)
+
+
+def test_a_claimed_job_that_cannot_be_read_is_the_workers_all_the_same() -> None:
+    raw = [b"ok", b"4", b"2", b"99", b'{"messages": 1}', 0, b"0"]
+
+    assert parsing.claimed("j", raw) == Unreadable("j", 4, 2)
+
+
+def test_who_waits_for_nothing_has_neither_place_nor_load() -> None:
+    assert parsing.waiting([b"running", -1, b"-1"]) == Waiting("running", None, None)
+    assert parsing.waiting([b"queued", 0, b"0.5"]) == Waiting("queued", 0, 0.5)
+    with pytest.raises(JobNotFoundError):
+        parsing.waiting([])
 
 
 def test_a_log_begins_after_the_token_that_was_asked_for() -> None:
