@@ -2,21 +2,35 @@
 
 from collections.abc import Sequence as Ordered
 
-from worker.engine.base import Piece
+from worker.engine.base import Engine, Piece
 from worker.sequence import Sequence
 
+Batch = list[tuple[Sequence, Piece]]
 
-def plan(running: Ordered[Sequence], batch_tokens: int) -> list[tuple[Sequence, Piece]]:
-    """At most one piece per sequence, `batch_tokens` in all; `running` is ordered by admission, all have a slot.
+
+def plan(running: Ordered[Sequence], engine: Engine) -> Batch:
+    """At most one piece per sequence, `engine.batch_tokens` in all; `running` is ordered by admission, all have a slot.
 
     Sequences that generate come first, so that they never wait for a prompt; prompts fill the rest.
     """
-    generating = [sequence for sequence in running if sequence.pending == 1][:batch_tokens]
+    generating = [sequence for sequence in running if sequence.pending == 1][: engine.batch_tokens]
     prompts = [sequence for sequence in running if sequence.pending > 1]
-    shares = share_out([sequence.pending for sequence in prompts], batch_tokens - len(generating))
-    pieces = [(sequence, _piece(sequence, 1)) for sequence in generating]
-    pieces += [(sequence, _piece(sequence, share)) for sequence, share in zip(prompts, shares, strict=True) if share]
-    return pieces
+    batch = [(sequence, _piece(sequence, 1)) for sequence in generating]
+    if prompts:
+        pending = _pending(prompts, engine.output_rows - len(running))
+        shares = share_out(pending, engine.batch_tokens - len(generating))
+        batch += [(sequence, _piece(sequence, share)) for sequence, share in zip(prompts, shares, strict=True) if share]
+    return batch
+
+
+def _pending(prompts: Ordered[Sequence], rows: int) -> list[int]:
+    """How many tokens of each prompt may go: all, but of one that needs an output for each only as many as `rows`."""
+    pending = []
+    for sequence in prompts:
+        size = min(sequence.pending, rows) if sequence.wants_rows else sequence.pending
+        rows -= size if sequence.wants_rows else 0
+        pending.append(size)
+    return pending
 
 
 def share_out(pending: Ordered[int], room: int) -> list[int]:
@@ -40,4 +54,6 @@ def share_out(pending: Ordered[int], room: int) -> list[int]:
 def _piece(sequence: Sequence, share: int) -> Piece:
     start, end = sequence.position, sequence.position + share
     assert sequence.slot is not None
-    return Piece(sequence.slot, sequence.tokens[start:end], start, end == len(sequence.tokens))
+    return Piece(
+        sequence.slot, sequence.tokens[start:end], start, end == len(sequence.tokens), wants_all=sequence.wants_rows
+    )

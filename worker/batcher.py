@@ -3,36 +3,39 @@
 import threading
 import time
 from collections import deque
+from itertools import count
 
 import structlog
 
-from shared.errors import InferenceError, ModelUnavailableError
+from shared.errors import DroverError, InferenceError, ModelUnavailableError
 from shared.telemetry import instruments
-from worker.batch_plan import plan
-from worker.engine.base import DecodeError, Draw, Engine, KvFullError, Piece, Sampled
-from worker.sequence import Ending, Sequence
+from worker.answer import Answer
+from worker.batch_plan import Batch, plan
+from worker.engine.base import DecodeError, Draw, Engine, KvFullError, Sampled
+from worker.kv_room import KvRoom
+from worker.sequence import Sequence
+from worker.waiting_room import WaitingRoom, youngest
 
 _log = structlog.get_logger(__name__)
 
-Batch = list[tuple[Sequence, Piece]]
-
 
 class Batcher:
-    """Runs sequences on an engine, in a thread of its own.
+    """Runs the sequences of many answers on an engine, in a thread of its own.
 
-    Other threads put sequences in, or ask for a sequence's end and wake the decode thread; it alone touches the rest.
+    Other threads put answers in, or ask for an answer's end and wake the decode thread; it alone touches the rest.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._changed = threading.Condition()
-        self._arrived: deque[Sequence] = deque()
-        self._live: dict[tuple[str, int], Sequence] = {}
+        self._arrived: deque[list[Sequence]] = deque()
+        self._live: dict[tuple[str, int], Answer] = {}
         """By job and epoch: an older life of a job may come late, and its end is not the younger one's."""
         self._is_closed = False
-        self._waiting: deque[Sequence] = deque()
+        self._arrivals = count()
+        self._waiting = WaitingRoom()
         self._running: list[Sequence] = []
-        self._free_slots = list(reversed(range(engine.slots)))
+        self._kv = KvRoom(engine)
         self._may_admit = True
         self._thread: threading.Thread | None = None
         self.progress_at = time.monotonic()
@@ -46,18 +49,20 @@ class Batcher:
         self._thread = threading.Thread(target=self._run, name=f"decode-{name}", daemon=True)
         self._thread.start()
 
-    def submit(self, sequence: Sequence) -> None:
-        """Queue a sequence. Raises ModelUnavailableError after close."""
+    def submit(self, sequences: list[Sequence]) -> None:
+        """Queue the choices of one answer. Raises ModelUnavailableError after close."""
+        answer = sequences[0].answer
         with self._changed:
             if self._is_closed:
                 raise ModelUnavailableError
             if not self._live:
                 self.progress_at = time.monotonic()
-            self._live[sequence.job.id, sequence.epoch] = sequence
-            self._arrived.append(sequence)
+            answer.arrival = next(self._arrivals)
+            self._live[answer.job.id, answer.epoch] = answer
+            self._arrived.append(sequences)
             self._changed.notify()
 
-    def find(self, job_id: str, epoch: int) -> Sequence | None:
+    def find(self, job_id: str, epoch: int) -> Answer | None:
         with self._changed:
             return self._live.get((job_id, epoch))
 
@@ -68,7 +73,7 @@ class Batcher:
 
     @property
     def unfinished(self) -> int:
-        """Sequences that run or wait."""
+        """Jobs that run or wait."""
         return len(self._live)
 
     @property
@@ -77,15 +82,15 @@ class Batcher:
 
     @property
     def kv_tokens(self) -> int:
-        """Tokens in the KV cache."""
+        """Tokens in the KV cache, without those that are only kept for reuse."""
         return sum(sequence.position for sequence in self._running)
 
     def close(self, timeout_s: float = 30.0) -> bool:
-        """Drop every sequence silently and end the decode thread; whether it did end within `timeout_s`."""
+        """Drop every answer silently and end the decode thread; whether it did end within `timeout_s`."""
         with self._changed:
             self._is_closed = True
-            for sequence in self._live.values():
-                sequence.abandon()
+            for answer in self._live.values():
+                answer.abandon()
             self._changed.notify()
         if self._thread is not None:
             self._thread.join(timeout_s)
@@ -101,7 +106,8 @@ class Batcher:
                 self.step()
             except Exception:
                 _log.exception("decode_step_failed")
-                self._fail(self._running)
+                for sequence in self._running:
+                    sequence.fail()
         self._take_arrived()
         self._retire()
 
@@ -113,7 +119,8 @@ class Batcher:
     def step(self) -> None:
         """One turn of the loop: every generating sequence gets one token further, prompts as far as room allows."""
         self._admit()
-        batch = plan(self._running, self._engine.batch_tokens)
+        suspects = [sequence for sequence in self._running if sequence.is_suspect]
+        batch = plan(suspects[:1] or self._running, self._engine)
         if batch and self._decode(batch):
             self._sample(batch)
         self._retire()
@@ -123,94 +130,120 @@ class Batcher:
     def _admit(self) -> None:
         self._take_arrived()
         self._retire()
-        while self._may_admit and self._waiting and self._free_slots:
-            sequence = self._waiting.popleft()
-            sequence.slot = self._free_slots.pop()
-            self._running.append(sequence)
-            self._open_sampler(sequence)
+        if not self._waiting or not self._may_admit:
+            return
+        room = self._kv.idle
+        for sequence in self._waiting:
+            if not sequence.may_begin or self._kv.is_worth_waiting(sequence):
+                room -= 1  # it keeps its turn: nobody who came later takes the slot
+            elif room > 0 or self._preempt_for(sequence):
+                room = max(0, room - 1)
+                self._begin(sequence)
+            else:
+                return
 
     def _take_arrived(self) -> None:
         with self._changed:
-            self._waiting.extend(self._arrived)
+            arrived = list(self._arrived)
             self._arrived.clear()
+        for sequences in arrived:
+            sequences[0].answer.echo_text()
+            for sequence in sequences:
+                self._waiting.add(sequence)
 
-    def _open_sampler(self, sequence: Sequence) -> None:
+    def _begin(self, sequence: Sequence) -> None:
+        self._waiting.remove(sequence)
+        self._kv.enter(sequence)
+        self._running.append(sequence)
+        sequence.answer.count_cached(sequence.position)
         try:
-            sequence.open_sampler(self._engine)
+            sequence.open_sampler()
         except Exception as error:
-            self._end_failed(sequence, error)
+            _log.error("sampler_failed", exc_info=error)
+            sequence.fail(error if isinstance(error, DroverError) else None)
+
+    def _preempt_for(self, sequence: Sequence) -> bool:
+        """Make a batch job give up its slot if an interactive one needs it; whether there is one to do so."""
+        victim = youngest(self._running)
+        if victim.job.priority == sequence.job.priority or victim.job.priority == "interactive":
+            return False
+        self._preempt(victim)
+        return True
+
+    def _preempt(self, sequence: Sequence, *, keeps: bool = True) -> None:
+        """Let the sequence wait again, with its tokens; what it held of them in the KV may be used till then."""
+        self._running.remove(sequence)
+        self._kv.leave(sequence, keeps=keeps)
+        self._waiting.add(sequence)
 
     def _decode(self, batch: Batch) -> bool:
         self.is_prefilling = any(len(piece.tokens) > 1 for _, piece in batch)
         try:
             self._engine.decode([piece for _, piece in batch])
         except KvFullError:
-            self._preempt(batch)
+            self._make_room()
             return False
         except DecodeError:
             _log.exception("decode_failed", sequences=len(batch))
-            self._fail([sequence for sequence, _ in batch])
+            self._isolate([sequence for sequence, _ in batch])
             return False
         instruments.BATCH_SIZE.record(len(batch))
         for sequence, piece in batch:
             sequence.position += len(piece.tokens)
+            sequence.is_suspect &= sequence.pending > 0
         return True
 
     def _sample(self, batch: Batch) -> None:
-        ready = enumerate(sequence for sequence, piece in batch if piece.wants_logits)
-        drawing = [(row, sequence) for row, sequence in ready if not sequence.is_over and sequence.sampler is not None]
-        draws = [Draw(sequence.sampler, row, sequence.seq + 1) for row, sequence in drawing if sequence.sampler]
-        for (_, sequence), drawn in zip(drawing, self._engine.sample(draws), strict=True):
+        row = 0
+        drawing: list[tuple[Sequence, Draw]] = []
+        for sequence, piece in batch:
+            if piece.wants_all and not sequence.is_over:
+                sequence.answer.echo_rows(piece.position, row, piece.rows)
+                sequence.end_at_limit()
+            row += piece.rows
+            if piece.wants_logits and sequence.sampler is not None and not sequence.is_over:
+                drawing.append((sequence, Draw(sequence.sampler, row - 1, sequence.generated + 1)))
+        for (sequence, _), drawn in zip(drawing, self._engine.sample([draw for _, draw in drawing]), strict=True):
             if isinstance(drawn, Sampled):
-                self._take(sequence, drawn.token)
+                sequence.accept(drawn)
             else:
-                sequence.end_with(Ending("error", drawn))
+                sequence.fail(drawn)
 
-    def _take(self, sequence: Sequence, token: int) -> None:
-        if token in self._engine.end_tokens and not sequence.job.sampling.ignore_eos:
-            sequence.end_with(Ending("stop"))
-        else:
-            sequence.accept(token, self._engine.token_bytes[token])
-
-    def _preempt(self, batch: Batch) -> None:
-        """No KV for this batch: the youngest gives up its room and begins again when another has ended."""
-        youngest = max((sequence for sequence, _ in batch), key=self._running.index)
-        if len(self._running) == 1:
-            youngest.end_with(Ending("error", InferenceError("The KV cache has no room for this prompt.")))
+    def _make_room(self) -> None:
+        """No KV for this batch: what is only kept goes first, then the youngest job of the lowest class."""
+        if self._kv.forget_resting():
             return
-        self._running.remove(youngest)
-        self._release(youngest)
-        self._waiting.appendleft(youngest)
-        self._may_admit = False
+        victim = youngest(self._running)
+        if len(self._running) == 1:
+            victim.fail(InferenceError("The KV cache has no room for this prompt."))
+            return
+        self._preempt(victim, keeps=False)
+        self._may_admit = False  # until somebody has ended
 
-    def _end_failed(self, sequence: Sequence, error: Exception) -> None:
-        """The failure is this sequence's own, its neighbours go on."""
-        _log.error("sampling_failed", exc_info=error)
-        sequence.end_with(Ending("error", error if isinstance(error, InferenceError) else InferenceError()))
-
-    def _fail(self, sequences: list[Sequence]) -> None:
+    def _isolate(self, sequences: list[Sequence]) -> None:
+        """One of these made the decode fail: each begins again and is tried alone, so that the others live."""
+        if len(sequences) == 1:
+            sequences[0].fail()
+            return
         for sequence in sequences:
-            sequence.end_with(Ending("error", InferenceError()))
+            sequence.is_suspect = True
+            self._preempt(sequence, keeps=False)
 
     def _retire(self) -> None:
-        # One look at each: other threads end sequences at any time, one that ends after it is the next turn's.
+        # One look at each: other threads end answers at any time, one that ends after it is the next turn's.
         over = dict.fromkeys(sequence for sequence in (*self._running, *self._waiting) if sequence.is_over)
         if not over:
             return
         self._running = [sequence for sequence in self._running if sequence not in over]
-        self._waiting = deque(sequence for sequence in self._waiting if sequence not in over)
+        self._waiting.keep(lambda sequence: sequence not in over)
         self._may_admit = True
         for sequence in over:
-            self._release(sequence)
-            self._close(sequence)
+            ending = sequence.ending or sequence.answer.ending
+            self._kv.leave(sequence, keeps=ending is None or ending.reason != "error")
+            sequence.close()
+            self._forget(sequence.answer)
 
-    def _release(self, sequence: Sequence) -> None:
-        if sequence.slot is not None:
-            self._engine.clear(sequence.slot)
-            self._free_slots.append(sequence.slot)
-            sequence.slot, sequence.position = None, 0
-
-    def _close(self, sequence: Sequence) -> None:
-        with self._changed:
-            self._live.pop((sequence.job.id, sequence.epoch), None)
-        sequence.close()
+    def _forget(self, answer: Answer) -> None:
+        if answer.is_closed:
+            with self._changed:
+                self._live.pop((answer.job.id, answer.epoch), None)

@@ -8,9 +8,11 @@ from shared.catalogue import ModelEntry
 from shared.errors import BadRequestError, DeadlineExceededError, ModelUnavailableError, WorkerLostError
 from shared.job import GenerateJob
 from shared.templates import render
+from worker.answer import Ending
 from worker.batcher import Batcher
+from worker.choices import sequences_of
 from worker.engine.base import Engine
-from worker.sequence import Ending, Sequence, SequenceRequest
+from worker.sequence import SequenceRequest
 
 _log = structlog.get_logger(__name__)
 
@@ -39,7 +41,7 @@ class LoadedModel:
 
     @property
     def unfinished(self) -> int:
-        """Sequences that run or wait."""
+        """Jobs that run or wait."""
         return self._batcher.unfinished
 
     @property
@@ -51,11 +53,12 @@ class LoadedModel:
         """Render, tokenize and queue the job; how many tokens its prompt has.
 
         Raises WorkerLostError if its first tokens came from another file, BadRequestError, ModelLoadError or
-        InferenceError if its messages make no prompt, ModelUnavailableError if the model is closed.
+        InferenceError if its prompt or its parameters cannot be used, ModelUnavailableError if the model is closed.
         """
         self._check_origin(request)
+        self._engine.prepare(request.job)
         prompt = self._prompt(request.job)
-        self._batcher.submit(Sequence(request, prompt, self._engine))
+        self._batcher.submit(sequences_of(request, prompt, self._engine))
         return len(prompt)
 
     def cancel(self, job_id: str, epoch: int) -> None:
@@ -68,8 +71,8 @@ class LoadedModel:
 
     def abandon(self, job_id: str, epoch: int) -> None:
         """Drop the job: once this returns, nothing of it is emitted any more; an unknown one is ignored."""
-        if sequence := self._batcher.find(job_id, epoch):
-            sequence.abandon()
+        if answer := self._batcher.find(job_id, epoch):
+            answer.abandon()
             self._batcher.wake()
 
     def is_stalled(self, now: float) -> bool:
@@ -90,25 +93,45 @@ class LoadedModel:
             _log.error("decode_thread_does_not_end", model=self.entry.name)
 
     def _end(self, job_id: str, epoch: int, ending: Ending) -> None:
-        if sequence := self._batcher.find(job_id, epoch):
-            sequence.end_with(ending)
+        if answer := self._batcher.find(job_id, epoch):
+            answer.end_with(ending)
             self._batcher.wake()
 
     def _check_origin(self, request: SequenceRequest) -> None:
         logged = [token for event in request.logged for token in event.token_ids]
-        is_known = all(0 <= token < len(self._engine.token_bytes) for token in logged)
+        is_known = self._are_known(logged)
         if logged and (request.job.model_digest != self.entry.sha256 or not is_known):
             raise WorkerLostError("The model's file has changed since the answer began; send the request again.")
 
     def _prompt(self, job: GenerateJob) -> list[int]:
+        if job.prompt is None:
+            return self._rendered(job)
+        if isinstance(job.prompt, str):
+            tokens = self._tokenize(job.prompt)
+        else:
+            tokens = list(job.prompt)
+            if not self._are_known(tokens):
+                last = len(self._engine.token_bytes) - 1
+                raise BadRequestError(f"The prompt has token ids outside the vocabulary, 0 to {last}.", param="prompt")
+        if not tokens:
+            raise BadRequestError("The prompt is empty.", param="prompt")
+        return tokens
+
+    def _rendered(self, job: GenerateJob) -> list[int]:
         engine = self._engine
         text = render(engine.template, job.messages, bos=engine.bos, eos=engine.eos)
         if engine.bos:
             text = text.removeprefix(engine.bos)  # the tokenizer adds it
-        with self._open:
-            if self._is_closed:
-                raise ModelUnavailableError
-            tokens = engine.tokenize(text)
+        tokens = self._tokenize(text)
         if not tokens:
             raise BadRequestError("The messages make an empty prompt.", param="messages")
         return tokens
+
+    def _tokenize(self, text: str) -> list[int]:
+        with self._open:
+            if self._is_closed:
+                raise ModelUnavailableError
+            return self._engine.tokenize(text)
+
+    def _are_known(self, tokens: list[int]) -> bool:
+        return not tokens or (min(tokens) >= 0 and max(tokens) < len(self._engine.token_bytes))

@@ -1,28 +1,24 @@
-"""A sequence: one job inside a decode batch, from its request to its final event."""
+"""A sequence: one choice of a job inside a decode batch."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from threading import RLock
 
-import structlog
+import numpy as np
 
-from shared.errors import ContextLengthExceededError, DroverError
-from shared.events import FinalEvent, FinishReason, TokensEvent, Usage
+from shared.errors import DroverError, InferenceError
+from shared.events import TokensEvent
 from shared.job import GenerateJob
-from worker.engine.base import Engine, Sampler
+from worker.answer import Answer, Ending, Tokens
+from worker.emission import Emit
+from worker.engine.base import Engine, Sampled, Sampler
 from worker.text import TextStream
-
-_log = structlog.get_logger(__name__)
-
-Emit = Callable[[TokensEvent | FinalEvent], None]
 
 
 @dataclass(frozen=True, slots=True)
 class SequenceRequest:
     """What the job side hands to a model.
 
-    `logged` are the events of the job's earlier lives, in order; the sequence goes on after their last token.
-    `emit` is called from the decode thread and must not block: one TokensEvent per sampled token, then exactly one
+    `logged` are the events of the job's earlier lives, in order; every choice goes on after its last token.
+    `emit` is called from the decode thread and must not block: TokensEvents without a gap, then exactly one
     FinalEvent, unless the job is abandoned. The job's deadline is not kept here: Redis' clock decides, see leases.
     """
 
@@ -33,47 +29,49 @@ class SequenceRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
-    """How a sequence ends."""
+class Begun:
+    """What an earlier life has logged of a choice, without the prompt's echo. `is_ended`: up to its end token."""
 
-    reason: FinishReason
-    error: DroverError | None = None
+    tokens: list[int]
+    text: str = ""
+    is_ended: bool = False
 
 
 class Sequence:
-    """The state of one job in its batch.
+    """The state of one choice. The decode thread owns it.
 
     `tokens` are the prompt and everything generated so far; the first `position` of them are in the KV of `slot`.
-    The decode thread owns all of it; other threads only call `end_with` and `abandon`.
     """
 
-    def __init__(self, request: SequenceRequest, prompt: list[int], engine: Engine):
-        logged_ids = [token for event in request.logged for token in event.token_ids]
-        self.job = request.job
-        self.epoch = request.epoch
-        self.tokens = prompt + logged_ids
-        self.prompt_tokens = len(prompt)
+    def __init__(self, answer: Answer, choice: int, begun: Begun, engine: Engine):
+        self.answer = answer
+        self.job = answer.job
+        self.choice = choice
+        self.tokens: list[int] = answer.prompt.tolist() + begun.tokens
         self.position = 0
         self.slot: int | None = None
         self.sampler: Sampler | None = None
         self.ending: Ending | None = None
-        self.is_abandoned = False
-        self._emit = request.emit
-        self._emit_lock = RLock()  # an emit may itself find out that the job must be abandoned
+        self.is_suspect = False
+        """Whether it was part of a batch that failed: it is tried again alone."""
+        self._engine = engine
         self._text = TextStream.resumed(
-            request.job.stop,
-            (engine.token_bytes[token] for token in logged_ids if 0 <= token < len(engine.token_bytes)),
-            "".join(text for event in request.logged for text in event.texts),
+            self.job.stop,
+            (engine.token_bytes[token] for token in begun.tokens if 0 <= token < len(engine.token_bytes)),
+            begun.text,
         )
-        self._limit = engine.context_length - self.prompt_tokens
-        if request.job.max_tokens is not None:
-            self._limit = min(self._limit, request.job.max_tokens)
-        self._end_if_full(engine.context_length)
+        self._limit = engine.context_length - answer.prompt_size
+        if self.job.max_tokens is not None:
+            self._limit = min(self._limit, self.job.max_tokens)
+        if self._text.is_stopped or begun.is_ended:
+            self.ending = Ending("stop")
+        elif not answer.is_over:
+            self.end_at_limit()
 
     @property
-    def seq(self) -> int:
-        """How many tokens have been generated, earlier lives included."""
-        return len(self.tokens) - self.prompt_tokens
+    def generated(self) -> int:
+        """How many tokens this choice has, earlier lives included and the prompt's echo not."""
+        return len(self.tokens) - self.answer.prompt_size
 
     @property
     def pending(self) -> int:
@@ -81,65 +79,65 @@ class Sequence:
         return len(self.tokens) - self.position
 
     @property
+    def wants_rows(self) -> bool:
+        """Whether it still has to find out the logprobs of the prompt, for all choices."""
+        return self.choice == 0 and self.job.top_logprobs is not None and not self.answer.is_echoed
+
+    @property
+    def may_begin(self) -> bool:
+        """Whether it may be decoded: no choice says anything before it has its echo."""
+        return self.answer.is_echoed or self.wants_rows
+
+    @property
     def is_over(self) -> bool:
-        return self.ending is not None or self.is_abandoned
+        return self.ending is not None or self.answer.is_over
 
-    def open_sampler(self, engine: Engine) -> None:
-        """Make the sampler, with what was generated so far accepted. Raises InferenceError."""
+    @property
+    def rank(self) -> tuple[bool, int, int]:
+        """Who comes first is lower: interactive jobs, then older ones."""
+        return (self.job.priority == "batch", self.answer.arrival, self.choice)
+
+    @property
+    def reusable(self) -> Tokens:
+        """The tokens that may come from another sequence's KV: not the last, whose output the next is drawn from."""
+        if self.wants_rows:
+            return self.answer.prompt[:0]
+        return np.array(self.tokens[:-1], dtype=np.int32) if self.generated else self.answer.prompt[:-1]
+
+    def open_sampler(self) -> None:
+        """Make the sampler, with what was generated so far accepted. Raises InferenceError or BadRequestError."""
         if self.sampler is None:
-            prompt, generated = self.tokens[: self.prompt_tokens], self.tokens[self.prompt_tokens :]
-            self.sampler = engine.new_sampler(self.job, prompt, generated, choice=0)
+            size = self.answer.prompt_size
+            self.sampler = self._engine.new_sampler(self.job, self.tokens[:size], self.tokens[size:], self.choice)
 
-    def accept(self, token: int, piece: bytes) -> None:
+    def accept(self, sampled: Sampled) -> None:
         """Take a sampled token: log it, show what may be shown of it, notice the end."""
+        token, logprobs = sampled
+        if token in self._engine.end_tokens and not self.job.sampling.ignore_eos:
+            if self.job.n > 1:  # so that a continued job knows which choices are over
+                self.answer.tokens(self.choice, [token], [""])
+            self.ending = Ending("stop")
+            return
         self.tokens.append(token)
-        text = self._text.push(piece)
-        self._send(TokensEvent(self.job.id, self.seq, self.epoch, [token], [text]))
+        text = self._text.push(self._engine.token_bytes[token])
+        self.answer.tokens(self.choice, [token], [text], None if logprobs is None else [logprobs])
         if self._text.is_stopped:
-            self.end_with(Ending("stop"))
-        elif self.seq >= self._limit:
-            self.end_with(Ending("length"))
+            self.ending = Ending("stop")
+        else:
+            self.end_at_limit()
 
-    def end_with(self, ending: Ending) -> None:
-        """Ask for the end; the first who asks decides. The decode thread emits the final event."""
-        if self.ending is None:
-            self.ending = ending
+    def end_at_limit(self) -> None:
+        """End if there are as many tokens as there may be."""
+        if self.generated >= self._limit and not self.wants_rows:
+            self.ending = Ending("length")
 
-    def abandon(self) -> None:
-        """Once this returns, nothing is emitted any more."""
-        with self._emit_lock:
-            self.is_abandoned = True
+    def fail(self, error: DroverError | None = None) -> None:
+        """End the whole job with an error."""
+        self.answer.end_with(Ending("error", error or InferenceError()))
 
     def close(self) -> None:
-        """Free the sampler and emit the final event that `ending` asks for."""
+        """Free the sampler and tell the answer."""
         if self.sampler is not None:
             self.sampler.close()
             self.sampler = None
-        if self.ending is not None:
-            usage = Usage(self.prompt_tokens, self.seq)
-            error = self.ending.error.body()["error"] if self.ending.error else None
-            text = self._text.finish()
-            self._send(FinalEvent(self.job.id, self.seq, self.epoch, self.ending.reason, text, usage, error))
-
-    def _send(self, event: TokensEvent | FinalEvent) -> None:
-        with self._emit_lock:
-            if self.is_abandoned:
-                return
-            try:
-                self._emit(event)
-            except Exception:
-                # Nobody can be told any more; the decode thread and the other sequences must not suffer for it.
-                _log.exception("emit_failed")
-                self.is_abandoned = True
-
-    def _end_if_full(self, context_length: int) -> None:
-        if self._text.is_stopped:
-            self.end_with(Ending("stop"))
-        elif self.prompt_tokens >= context_length:
-            message = (
-                f"The prompt has {self.prompt_tokens} tokens, the model's context holds {context_length}, its answer "
-                "included; shorten the prompt or choose a model with a longer context."
-            )
-            self.end_with(Ending("error", ContextLengthExceededError(message, param="messages")))
-        elif self.seq >= self._limit:
-            self.end_with(Ending("length"))
+        self.answer.close(self.choice, self.ending or self.answer.ending, self._text.finish(), self.generated)

@@ -16,7 +16,7 @@ def a_job(job_id: str = "j1", text: str = "Tell me about the river.", **fields: 
     values: dict[str, Any] = {"model": "m", "model_digest": "", "max_tokens": 8} | fields
     return GenerateJob(
         id=job_id,
-        tenant_id="t",
+        tenant_id=values.pop("tenant_id", "t"),
         key_id="k",
         messages=(Message(role="user", content=text),),
         sampling=sampling,

@@ -31,6 +31,11 @@ class Piece(NamedTuple):
     """Whether every one of `tokens` is to have its output row, for the logprobs of a prompt; `wants_logits` counts
     for nothing then."""
 
+    @property
+    def rows(self) -> int:
+        """How many output rows the piece has."""
+        return len(self.tokens) if self.wants_all else int(self.wants_logits)
+
 
 class Sampled(NamedTuple):
     """A chosen token; `logprobs`: its own, then those of the likeliest tokens, None where the job wants none."""
@@ -63,7 +68,7 @@ class Sampler(Protocol):
 class Engine(Protocol):
     """One loaded model with `slots` sequences of up to `context_length` tokens each.
 
-    `decode`, `clear` and the samplers are used by one thread at a time; `tokenize` by any.
+    All but `tokenize` and `prepare` is used by one thread at a time; those two by any.
     """
 
     @property
@@ -76,6 +81,10 @@ class Engine(Protocol):
     @property
     def batch_tokens(self) -> int:
         """Tokens that one decode takes at most."""
+
+    @property
+    def output_rows(self) -> int:
+        """Output rows that one decode gives at most: one for each slot and some for the logprobs of prompts."""
 
     @property
     def template(self) -> str:
@@ -98,11 +107,14 @@ class Engine(Protocol):
     def tokenize(self, text: str) -> list[int]:
         """`text` with special tokens recognised and the model's own ones (BOS) added. Raises InferenceError."""
 
+    def prepare(self, job: GenerateJob) -> None:
+        """Check what the job asks of its sampler, and do what takes long about it: grammars are compiled here, not in
+        the decode thread. Raises BadRequestError that names the parameter, InferenceError."""
+
     def new_sampler(self, job: GenerateJob, prompt: Sequence[int], generated: Sequence[int], choice: int) -> Sampler:
         """A sampler that knows the prompt and what an earlier life has generated of this choice.
 
-        Choice 0 draws with the job's seed, the others each with one that depends on it. Raises InferenceError,
-        BadRequestError for a constraint that the engine refuses.
+        Choice 0 draws with the job's seed, the others each with one that depends on it. Raises what `prepare` does.
         """
 
     def sample(self, draws: Sequence[Draw]) -> list[Sampled | DroverError]:
@@ -116,6 +128,22 @@ class Engine(Protocol):
 
     def clear(self, slot: int) -> None:
         """Forget everything that the slot holds."""
+
+    def rest(self, slot: int) -> None:
+        """Say that the slot keeps what it holds and will not be decoded for now. Its next piece wakes it.
+
+        What rests may be lost when the engine needs the room; `truncate` and `copy` say so.
+        """
+
+    def truncate(self, slot: int, length: int) -> bool:
+        """Keep only the first `length` (> 0) tokens of the slot; False, and it is cleared, where that is not possible.
+
+        It never is with models whose memory is one running state.
+        """
+
+    def copy(self, source: int, target: int, length: int) -> bool:
+        """Let the empty slot `target` hold the first `length` (> 0) tokens of `source`; False, and it stays empty,
+        where that is not possible."""
 
     def close(self) -> None:
         """Free the model; twice is harmless."""

@@ -20,6 +20,9 @@ from worker.engine.llama_sampler import new_sampler
 from worker.engine.llama_slots import LlamaSlots
 from worker.engine.llama_vocabulary import LlamaVocabulary
 
+PROMPT_ROWS = 32
+"""Output rows beside one per slot, for prompts whose logprobs are wanted: a prompt goes through in so large pieces."""
+
 NO_KV_SLOT = 1  # llama_decode's answer when nothing was decoded because the KV cache is full
 
 
@@ -37,6 +40,11 @@ class LlamaOptions:
     """None: llama.cpp decides."""
     kv_unified: bool = False
     """One KV buffer for all slots; False: each has its own, so attention looks at its own tokens only."""
+
+    @property
+    def output_rows(self) -> int:
+        """What the context is made for; every further row would cost a vocabulary of float32 numbers."""
+        return min(self.batch_tokens, self.slots + PROMPT_ROWS)
 
 
 class LlamaEngine:
@@ -57,8 +65,9 @@ class LlamaEngine:
         self.open_samplers = 0
         self._model = model
         self._is_closed = False
-        self._slot_ids = LlamaSlots(llama_cpp.llama_get_memory(context), options.slots)
-        self._batch = LlamaBatch(options.batch_tokens, context_length)
+        self.output_rows = options.output_rows
+        self._slot_ids = LlamaSlots(llama_cpp.llama_get_memory(context), options.slots, is_unified=options.kv_unified)
+        self._batch = LlamaBatch(options.batch_tokens, context_length, options.output_rows)
         self._logits: NDArray[np.float32] = np.empty((0, vocabulary.size), dtype=np.float32)
         self._logits_address = 0
 
@@ -101,6 +110,15 @@ class LlamaEngine:
     def clear(self, slot: int) -> None:
         self._slot_ids.clear(slot)
 
+    def rest(self, slot: int) -> None:
+        self._slot_ids.rest(slot)
+
+    def truncate(self, slot: int, length: int) -> bool:
+        return self._slot_ids.truncate(slot, length)
+
+    def copy(self, source: int, target: int, length: int) -> bool:
+        return self._slot_ids.copy(source, target, length)
+
     def close(self) -> None:
         if not self._is_closed:
             self._is_closed = True
@@ -117,5 +135,5 @@ class LlamaEngine:
         pointer = llama_cpp.llama_get_logits(self.context)
         address = ctypes.addressof(pointer.contents)
         if address != self._logits_address:
-            self._logits = np.ctypeslib.as_array(pointer, shape=(self.slots, self.vocabulary_size))
+            self._logits = np.ctypeslib.as_array(pointer, shape=(self.output_rows, self.vocabulary_size))
             self._logits_address = address

@@ -18,10 +18,15 @@ class Output(NamedTuple):
 
 
 class LlamaBatch:
-    """Room for `capacity` tokens, each of one sequence. Nothing of it is llama.cpp's to free."""
+    """Room for `capacity` tokens, each of one sequence, and for `output_rows` outputs.
 
-    def __init__(self, capacity: int, context_length: int):
+    llama.cpp ends the process when a batch has more outputs than its context was made for, so they are counted here.
+    Nothing of the batch is llama.cpp's to free.
+    """
+
+    def __init__(self, capacity: int, context_length: int, output_rows: int):
         self._capacity = capacity
+        self._output_rows = output_rows
         self._tokens = np.zeros(capacity, dtype=np.int32)
         self._positions = np.zeros(capacity, dtype=np.int32)
         self._ids = np.zeros(capacity, dtype=np.int32)
@@ -43,30 +48,40 @@ class LlamaBatch:
             logits=_pointer(self._outputs, ctypes.c_int8),
         )
         self.outputs: list[Output] = []
-        """Of every piece that wants logits, in the caller's order."""
+        """In the caller's order: of every piece and, where it wants all, of every token."""
 
     def fill(self, pieces: Sequence[Piece], ids: Sequence[int]) -> None:
         """Replace what the batch holds; `ids` are the pieces' sequences. Raises DecodeError if that is too much."""
-        count = 0
-        outputs: dict[int, Output] = {}
+        count = rows = 0
+        first = [Output(0, 0)] * len(pieces)
         # In the order of their ids: llama_decode splits the batch where an id does not follow the one before.
         for index in sorted(range(len(pieces)), key=ids.__getitem__):
-            _, tokens, position, wants_logits, _ = pieces[index]
-            end = count + len(tokens)
+            piece = pieces[index]
+            end = count + len(piece.tokens)
             if end > self._capacity:
                 raise DecodeError(f"A batch of {end} tokens is larger than {self._capacity}.")
-            if position + len(tokens) > len(self._all_positions):
-                raise DecodeError(f"A sequence of {position + len(tokens)} tokens is longer than the context.")
-            self._tokens[count:end] = tokens
-            self._positions[count:end] = self._all_positions[position : position + len(tokens)]
-            self._ids[count:end] = ids[index]
-            self._outputs[count:end] = 0
-            if wants_logits:
-                self._outputs[end - 1] = 1
-                outputs[index] = Output(end - 1, len(outputs))
+            self._fill_piece(piece, ids[index], count, end)
+            first[index] = Output(end - piece.rows, rows)
+            rows += piece.rows
             count = end
+        if rows > self._output_rows:
+            raise DecodeError(f"A batch with {rows} outputs has more than {self._output_rows}.")
         self.struct.n_tokens = count
-        self.outputs = [outputs[index] for index in sorted(outputs)]
+        self.outputs = [
+            Output(start.batch_index + offset, start.row + offset)
+            for piece, start in zip(pieces, first, strict=True)
+            for offset in range(piece.rows)
+        ]
+
+    def _fill_piece(self, piece: Piece, sequence_id: int, start: int, end: int) -> None:
+        last = piece.position + end - start
+        if last > len(self._all_positions):
+            raise DecodeError(f"A sequence of {last} tokens is longer than the context.")
+        self._tokens[start:end] = piece.tokens
+        self._positions[start:end] = self._all_positions[piece.position : last]
+        self._ids[start:end] = sequence_id
+        self._outputs[start:end] = 0
+        self._outputs[end - piece.rows : end] = 1
 
 
 def _pointer(array: "np.ndarray[tuple[int], np.dtype[np.generic]]", kind: type) -> object:

@@ -93,7 +93,8 @@ class SimulatedEngine:
         self.end_tokens = frozenset({END_TOKEN})
         self.rows = 0
         self.open_samplers = 0
-        self._filled = [0] * options.slots
+        self.output_rows = options.batch_tokens
+        self._held: list[list[int]] = [[] for _ in range(options.slots)]
         self._words = {f" {word}": FIRST_WORD + index for index, word in enumerate(WORDS)}
 
     def tokenize(self, text: str) -> list[int]:
@@ -101,6 +102,9 @@ class SimulatedEngine:
         for part in re.findall(r" ?\S+|\s", text):
             tokens += [self._words[part]] if part in self._words else list(part.encode(errors="replace"))
         return tokens
+
+    def prepare(self, job: GenerateJob) -> None:
+        return
 
     def new_sampler(
         self, job: GenerateJob, prompt: Sequence[int], generated: Sequence[int], choice: int
@@ -121,20 +125,33 @@ class SimulatedEngine:
         if not 0 < total <= self.batch_tokens:
             raise DecodeError(f"A batch of {total} tokens is not between 1 and {self.batch_tokens}.")
         for piece in pieces:
-            if piece.position != self._filled[piece.slot]:
-                raise DecodeError(f"Slot {piece.slot} goes on at {self._filled[piece.slot]}, not at {piece.position}.")
-            self._filled[piece.slot] += len(piece.tokens)
-            if self._filled[piece.slot] > self.context_length:
+            held = self._held[piece.slot]
+            if piece.position != len(held):
+                raise DecodeError(f"Slot {piece.slot} goes on at {len(held)}, not at {piece.position}.")
+            held.extend(piece.tokens)
+            if len(held) > self.context_length:
                 raise DecodeError(f"Slot {piece.slot} is longer than the context.")
-        self.rows = sum(len(piece.tokens) if piece.wants_all else piece.wants_logits for piece in pieces)
+        self.rows = sum(piece.rows for piece in pieces)
         prompt_tokens = sum(len(piece.tokens) for piece in pieces if len(piece.tokens) > 1)
         time.sleep((self.options.step_ms + prompt_tokens * self.options.prompt_token_ms) / 1000)
 
     def clear(self, slot: int) -> None:
-        self._filled[slot] = 0
+        self._held[slot] = []
+
+    def rest(self, slot: int) -> None:
+        return
+
+    def truncate(self, slot: int, length: int) -> bool:
+        is_long_enough = len(self._held[slot]) >= length
+        self._held[slot] = self._held[slot][:length] if is_long_enough else []
+        return is_long_enough
+
+    def copy(self, source: int, target: int, length: int) -> bool:
+        self._held[target] = list(self._held[source])
+        return self.truncate(target, length)
 
     def close(self) -> None:
-        self._filled = [0] * self.slots
+        self._held = [[] for _ in range(self.slots)]
 
 
 class SimulatedFactory:

@@ -6,14 +6,21 @@ from hypothesis import strategies as st
 from shared.catalogue import ModelEntry
 from tests.fakes.sequences import a_request
 from worker.batch_plan import plan, share_out
+from worker.choices import sequences_of
 from worker.engine.simulated import SimulatedEngine, SimulatedOptions
 from worker.sequence import Sequence
 
-ENGINE = SimulatedEngine(ModelEntry(name="m", file="m", kind="chat", context_length=512), SimulatedOptions())
+
+def an_engine(batch_tokens: int) -> SimulatedEngine:
+    entry = ModelEntry(name="m", file="m", kind="chat", context_length=512)
+    return SimulatedEngine(entry, SimulatedOptions(batch_tokens=batch_tokens))
+
+
+ENGINE = an_engine(512)
 
 
 def running(slot: int, *, tokens: int, position: int = 0) -> Sequence:
-    sequence = Sequence(a_request(), list(range(tokens)), ENGINE)
+    (sequence,) = sequences_of(a_request(), list(range(tokens)), ENGINE)
     sequence.slot, sequence.position = slot, position
     return sequence
 
@@ -21,7 +28,7 @@ def running(slot: int, *, tokens: int, position: int = 0) -> Sequence:
 def test_generating_sequences_come_before_prompts() -> None:
     prompt, generating = running(0, tokens=100), running(1, tokens=10, position=9)
 
-    (_, first), (_, second) = plan([prompt, generating], batch_tokens=8)
+    (_, first), (_, second) = plan([prompt, generating], an_engine(8))
 
     assert (first.slot, list(first.tokens), first.position, first.wants_logits) == (1, [9], 9, True)
     assert (second.slot, list(second.tokens), second.position, second.wants_logits) == (0, [*range(7)], 0, False)
@@ -30,7 +37,7 @@ def test_generating_sequences_come_before_prompts() -> None:
 def test_the_last_piece_of_a_prompt_wants_logits() -> None:
     prompt = running(0, tokens=10, position=6)
 
-    ((_, piece),) = plan([prompt], batch_tokens=8)
+    ((_, piece),) = plan([prompt], an_engine(8))
 
     assert list(piece.tokens) == [6, 7, 8, 9]
     assert piece.wants_logits
@@ -58,7 +65,7 @@ def test_a_batch_is_never_too_large_and_has_one_piece_per_slot(kinds: list[tuple
         running(slot, tokens=tokens, position=min(done, tokens - 1)) for slot, (tokens, done) in enumerate(kinds)
     ]
 
-    pieces = [piece for _, piece in plan(sequences, batch_tokens)]
+    pieces = [piece for _, piece in plan(sequences, an_engine(batch_tokens))]
 
     assert sum(len(piece.tokens) for piece in pieces) <= batch_tokens
     assert len({piece.slot for piece in pieces}) == len(pieces)

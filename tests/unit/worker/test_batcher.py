@@ -11,10 +11,12 @@ from shared.errors import DeadlineExceededError, InferenceError, ModelUnavailabl
 from shared.events import FinalEvent, TokensEvent
 from shared.job import GenerateJob
 from tests.fakes.sequences import Collector, a_job, a_request
+from worker.answer import Ending
 from worker.batcher import Batcher
+from worker.choices import sequences_of
 from worker.engine.base import DecodeError, KvFullError, Piece, Sampled
 from worker.engine.simulated import SimulatedEngine, SimulatedOptions, SimulatedSampler
-from worker.sequence import Ending, Sequence
+from worker.sequence import Begun, Sequence
 
 
 class FailingEngine(SimulatedEngine):
@@ -30,7 +32,7 @@ class FailingEngine(SimulatedEngine):
     def decode(self, pieces: Ordered[Piece]) -> None:
         if self.failures:
             raise self.failures.pop(0)
-        held = sum(self._filled) + sum(len(piece.tokens) for piece in pieces)
+        held = sum(map(len, self._held)) + sum(len(piece.tokens) for piece in pieces)
         if self.kv_limit is not None and held > self.kv_limit:
             raise KvFullError
         self.batches.append(list(pieces))
@@ -67,7 +69,7 @@ def submit(
 ) -> Collector:  # fmt: skip
     collector = collector or Collector()
     request = a_request(a_job(job_id, **fields), collector, epoch=epoch, logged=logged)
-    batcher.submit(Sequence(request, [10 + len(job_id)] * prompt, engine))
+    batcher.submit(sequences_of(request, [10 + len(job_id)] * prompt, engine))
     return collector
 
 
@@ -132,7 +134,7 @@ def test_a_cancelled_job_frees_its_slot_within_one_step(batcher: Batcher, engine
 
     assert collector.final.finish_reason == "cancelled"
     assert (batcher.running, batcher.unfinished, engine.open_samplers) == (0, 0, 0)
-    assert engine._filled == [0] * 4
+    assert batcher._kv.idle == 4
 
 
 def test_a_job_that_ends_while_it_waits_never_decodes(batcher: Batcher, engine: FailingEngine) -> None:
@@ -157,12 +159,13 @@ def test_a_job_that_is_cancelled_while_another_retires_is_not_lost(batcher: Batc
         def is_over(self) -> bool:
             was_over = super().is_over
             if self.is_due:
-                self.end_with(Ending("cancelled"))
+                self.answer.end_with(Ending("cancelled"))
             return was_over
 
     collector = Collector()
-    sequence = CancelledAtALook(a_request(a_job("unlucky", max_tokens=50), collector), [1, 2], engine)
-    batcher.submit(sequence)
+    (plain,) = sequences_of(a_request(a_job("unlucky", max_tokens=50), collector), [1, 2], engine)
+    sequence = CancelledAtALook(plain.answer, 0, Begun([]), engine)
+    batcher.submit([sequence])
     neighbour = submit(batcher, engine, "neighbour", max_tokens=50)
     batcher.step()
 
@@ -173,7 +176,7 @@ def test_a_job_that_is_cancelled_while_another_retires_is_not_lost(batcher: Batc
     run(batcher)
 
     assert [found.final.finish_reason for found in (collector, neighbour)] == ["cancelled", "cancelled"]
-    assert sorted(batcher._free_slots) == [0, 1, 2, 3]
+    assert batcher._kv.idle == 4
 
 
 def test_an_abandoned_job_says_nothing_more(batcher: Batcher, engine: FailingEngine) -> None:
@@ -225,13 +228,13 @@ def test_a_failed_decode_ends_its_sequences_and_nothing_else(batcher: Batcher, e
     broken = submit(batcher, engine, "broken")
     engine.failures = [DecodeError("status -3")]
     batcher.step()
+    assert engine._held == [[]] * 4
 
     healthy = submit(batcher, engine, "healthy", max_tokens=3)
     run(batcher)
 
     assert broken.error_code == InferenceError.code
     assert healthy.final.finish_reason == "length"
-    assert engine._filled == [0] * 4
 
 
 def test_a_failing_sampler_leaves_its_neighbours_alone(batcher: Batcher, engine: FailingEngine) -> None:
@@ -308,7 +311,7 @@ def test_a_continued_job_says_what_it_would_have_said(batcher: Batcher, engine: 
 
     assert [event.first_seq for event in rest.events] == [*range(life + 1, 21)]
     assert rest.token_ids == whole.token_ids[life:]
-    assert (rest.final.last_seq, rest.final.usage) == (20, whole.final.usage)
+    assert (rest.final.last_seq, rest.final.usage.completion_tokens) == (20, 20)
 
 
 def test_a_job_that_had_said_everything_only_gets_its_final_event(batcher: Batcher, engine: FailingEngine) -> None:

@@ -8,10 +8,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from shared.catalogue import ModelEntry
 from tests.fakes.sequences import Collector, a_job, a_request
+from worker.answer import Ending
 from worker.batcher import Batcher
+from worker.choices import sequences_of
 from worker.engine.base import DecodeError, KvFullError
 from worker.engine.simulated import SimulatedEngine, SimulatedOptions
-from worker.sequence import Ending, Sequence
+from worker.sequence import Sequence
 
 SLOTS, CONTEXT = 3, 32
 
@@ -34,15 +36,22 @@ class BatcherOrders(RuleBasedStateMachine):
         options = SimulatedOptions(slots=SLOTS, batch_tokens=8, step_ms=0, prompt_token_ms=0, answer_tokens=12)
         self.engine = TroubledEngine(ModelEntry(name="m", file="m", kind="chat", context_length=CONTEXT), options)
         self.batcher = Batcher(self.engine)
-        self.jobs: dict[str, tuple[Sequence, Collector]] = {}
+        self.jobs: dict[str, tuple[list[Sequence], Collector]] = {}
 
-    @rule(prompt=st.integers(1, 40), max_tokens=st.one_of(st.none(), st.integers(1, 20)))
-    def arrive(self, prompt: int, max_tokens: int | None) -> None:
+    @rule(
+        prompt=st.integers(1, 40),
+        max_tokens=st.one_of(st.none(), st.integers(0, 20)),
+        n=st.sampled_from([1, 1, 2, 5]),
+        echo=st.booleans(),
+        top_logprobs=st.sampled_from([None, 0, 2]),
+        priority=st.sampled_from(["interactive", "batch"]),
+    )
+    def arrive(self, prompt: int, **fields: Any) -> None:
         job_id, collector = f"j{len(self.jobs)}", Collector()
-        request = a_request(a_job(job_id, max_tokens=max_tokens), collector)
-        sequence = Sequence(request, list(range(prompt)), self.engine)
-        self.batcher.submit(sequence)
-        self.jobs[job_id] = sequence, collector
+        request = a_request(a_job(job_id, **fields), collector)
+        sequences = sequences_of(request, list(range(prompt)), self.engine)
+        self.batcher.submit(sequences)
+        self.jobs[job_id] = sequences, collector
 
     @rule(number=st.integers(0, 20))
     def cancel(self, number: int) -> None:
@@ -67,14 +76,24 @@ class BatcherOrders(RuleBasedStateMachine):
     @invariant()
     def every_seq_comes_once_and_in_order(self) -> None:
         for _, collector in self.jobs.values():
-            assert [event.first_seq for event in collector.events] == [*range(1, len(collector.events) + 1)]
+            ends = [0, *(event.last_seq for event in collector.events)]
+            assert [event.first_seq for event in collector.events] == [end + 1 for end in ends[:-1]]
             assert len(collector.finals) <= 1
 
     @invariant()
     def slots_are_neither_lost_nor_shared(self) -> None:
-        taken = [sequence.slot for sequence, _ in self.jobs.values() if sequence.slot is not None]
+        taken = [one.slot for one in self.sequences() if one.slot is not None]
         assert len(set(taken)) == len(taken) == self.batcher.running
-        assert sorted([*taken, *self.batcher._free_slots]) == [*range(SLOTS)]
+        assert self.batcher._kv.idle == SLOTS - len(taken)
+
+    @invariant()
+    def the_kv_of_a_sequence_holds_its_own_tokens(self) -> None:
+        for one in self.sequences():
+            if one.slot is not None:
+                assert self.engine._held[one.slot] == one.tokens[: one.position]
+
+    def sequences(self) -> list[Sequence]:
+        return [one for sequences, _ in self.jobs.values() for one in sequences]
 
     def teardown(self) -> None:
         for _ in range(1000):
@@ -83,11 +102,12 @@ class BatcherOrders(RuleBasedStateMachine):
             self.batcher.step()
         assert self.batcher.unfinished == 0
         assert self.engine.open_samplers == 0
-        assert self.engine._filled == [0] * SLOTS
-        for sequence, collector in self.jobs.values():
-            assert len(collector.finals) == (0 if sequence.is_abandoned else 1)
+        for sequences, collector in self.jobs.values():
+            is_abandoned = sequences[0].answer._emission.is_abandoned
+            assert len(collector.finals) == (0 if is_abandoned else 1)
             if collector.finals:
-                assert collector.final.last_seq == len(collector.events)
+                assert collector.final.last_seq == sum(len(event.token_ids) for event in collector.events)
+                assert len(collector.final.others) == len(sequences) - 1
 
 
 BatcherOrders.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
