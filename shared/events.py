@@ -11,9 +11,12 @@ Wire form (JSON, the same bytes in the log and on the channel):
             "o": [[finish reason, text held back] of choice 1, 2, …]      only in a job of several choices
     stored  {"j": job id, "stored": true}                      (channel only)
 
-`seq` counts tokens of all choices from 1 without gaps; with `echo` the prompt's tokens count too. A token whose text is
-held back (partial UTF-8, a possible stop string) has the text ""; what was held back comes with a later token or in the
-final event's "x". Stream ids in `tok:<id>`: `<last seq of the event>-0` for tokens, `<last seq>-1` for the final event.
+`seq` counts tokens of all choices from 1 without gaps; with `echo` the prompt's tokens count too: they are the first
+tokens of every choice. In a job of several choices the token that ends one (the model's end of answer) is logged as its
+last, with the text "": a continued job knows from it which choices are over. `usage` counts neither echo nor end token.
+In a job that wants logprobs the list of a token that has none is empty: the first of an echoed prompt, an end token.
+A token whose text is held back (partial UTF-8, a possible stop string) has the text ""; what was held back comes with a
+later token or in the final event's "x". Stream ids in `tok:<id>`: `<last seq of the event>-0` for tokens, `<last seq>-1` for the final event.
 """
 
 from collections.abc import Sequence
