@@ -27,11 +27,16 @@ class FailingEngine(SimulatedEngine):
         super().__init__(ModelEntry(name="m", file="m", kind="chat", context_length=context_length), options)
         self.failures: list[Exception] = []
         self.kv_limit: int | None = None
+        self.poison: int | None = None
         self.batches: list[list[Piece]] = []
 
     def decode(self, pieces: Ordered[Piece]) -> None:
         if self.failures:
             raise self.failures.pop(0)
+        if any(self.poison in piece.tokens for piece in pieces):
+            for piece in pieces:  # llama.cpp leaves the KV in any state
+                self._held[piece.slot] = [-1]
+            raise DecodeError("status -3")
         held = sum(map(len, self._held)) + sum(len(piece.tokens) for piece in pieces)
         if self.kv_limit is not None and held > self.kv_limit:
             raise KvFullError
@@ -235,6 +240,118 @@ def test_a_failed_decode_ends_its_sequences_and_nothing_else(batcher: Batcher, e
 
     assert broken.error_code == InferenceError.code
     assert healthy.final.finish_reason == "length"
+
+
+def test_one_prompt_that_makes_the_decode_fail_leaves_its_neighbours_alone(
+    batcher: Batcher, engine: FailingEngine
+) -> None:
+    expected = submit(batcher, engine, "neighbour", max_tokens=12)
+    run(batcher)
+    neighbours = [submit(batcher, engine, "neighbour", max_tokens=12, epoch=epoch) for epoch in (1, 2)]
+    batcher.step()
+
+    engine.poison = 10 + len("poison")
+    broken = submit(batcher, engine, "poison")
+    run(batcher)
+
+    assert broken.error_code == InferenceError.code
+    assert [found.token_ids for found in neighbours] == [expected.token_ids] * 2
+
+
+def test_an_interactive_job_is_admitted_before_batch_jobs_that_came_earlier(
+    batcher: Batcher, engine: FailingEngine
+) -> None:
+    running = [submit(batcher, engine, f"running-{index}", max_tokens=4) for index in range(4)]
+    batcher.step()
+    batch = submit(batcher, engine, "batch", max_tokens=4, priority="batch")
+    interactive = submit(batcher, engine, "interactive", max_tokens=4)
+
+    while not interactive.events:
+        batcher.step()
+
+    assert [len(found.finals) for found in running] == [1] * 4
+    run(batcher)
+    assert batch.final.finish_reason == "length"
+
+
+def test_an_interactive_job_takes_the_slot_of_the_youngest_batch_job(batcher: Batcher, engine: FailingEngine) -> None:
+    alone = submit(batcher, engine, "batch-3", max_tokens=20)
+    run(batcher)
+    batch = [submit(batcher, engine, f"batch-{index}", max_tokens=20, priority="batch") for index in range(4)]
+    for _ in range(5):
+        batcher.step()
+
+    interactive = submit(batcher, engine, "interactive", max_tokens=3)
+    batcher.step()
+
+    assert len(interactive.events) == 1
+    assert [len(found.events) for found in batch] == [6, 6, 6, 5]
+    run(batcher)
+    assert batch[3].token_ids == alone.token_ids
+    assert [event.first_seq for event in batch[3].events] == [*range(1, 21)]
+
+
+def test_a_batch_job_takes_nobodys_slot(batcher: Batcher, engine: FailingEngine) -> None:
+    first = [submit(batcher, engine, f"batch-{index}", max_tokens=9, priority="batch") for index in range(4)]
+    batcher.step()
+
+    late = submit(batcher, engine, "late", max_tokens=9, priority="batch")
+    batcher.step()
+
+    assert [len(found.events) for found in (*first, late)] == [2, 2, 2, 2, 0]
+
+
+def test_without_kv_room_what_is_only_kept_goes_first(batcher: Batcher, engine: FailingEngine) -> None:
+    submit(batcher, engine, "over", prompt=20, max_tokens=4)
+    run(batcher)
+
+    engine.kv_limit = 40
+    young = submit(batcher, engine, "young", prompt=20, max_tokens=4)
+    old = submit(batcher, engine, "second", prompt=8, max_tokens=4)
+    run(batcher)
+
+    assert [found.final.finish_reason for found in (young, old)] == ["length", "length"]
+
+
+def test_a_burst_with_one_prefix_decodes_it_once(batcher: Batcher, engine: FailingEngine) -> None:
+    collectors = [submit(batcher, engine, "j1", prompt=40, epoch=epoch, max_tokens=2) for epoch in range(4)]
+
+    run(batcher)
+
+    prompts = sum(len(piece.tokens) for batch in engine.batches for piece in batch) - 4
+    assert prompts == 40 + 3
+    assert [found.final.usage.cached_tokens for found in collectors] == [0, 39, 39, 39]
+
+
+def test_other_work_goes_on_while_a_prefix_is_waited_for(batcher: Batcher, engine: FailingEngine) -> None:
+    for epoch in (1, 2):
+        submit(batcher, engine, "j1", prompt=60, epoch=epoch)
+    other = submit(batcher, engine, "other", prompt=2)
+
+    batcher.step()
+
+    assert len(other.events) == 1
+
+
+def test_those_who_wait_for_a_prefix_keep_their_turn(batcher: Batcher, engine: FailingEngine) -> None:
+    for epoch in range(4):
+        submit(batcher, engine, "j1", prompt=60, epoch=epoch)
+    late = submit(batcher, engine, "late", prompt=2)
+
+    for _ in range(4):
+        batcher.step()
+
+    assert late.events == []
+
+
+def test_another_tenant_decodes_the_same_prompt_itself(batcher: Batcher, engine: FailingEngine) -> None:
+    one = submit(batcher, engine, "j1", prompt=40, tenant_id="one")
+    two = submit(batcher, engine, "j2", prompt=40, tenant_id="two")
+    run(batcher)
+    again = submit(batcher, engine, "j3", prompt=40, tenant_id="two")
+    run(batcher)
+
+    assert [found.final.usage.cached_tokens for found in (one, two, again)] == [0, 0, 39]
 
 
 def test_a_failing_sampler_leaves_its_neighbours_alone(batcher: Batcher, engine: FailingEngine) -> None:
