@@ -1,6 +1,7 @@
-"""Draws of one step, one after the other."""
+"""Draws of one step, one after the other or in parallel threads."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 
@@ -23,3 +24,32 @@ def draw_one(draw: Draw) -> Sampled | DroverError:
     except Exception as error:
         _log.error("sampling_failed", exc_info=error)
         return InferenceError()
+
+
+class ParallelDraws:
+    """Threads for the draws of one model, begun when they are first needed; used by one thread at a time."""
+
+    def __init__(self, threads: int, name: str):
+        self._threads = threads
+        self._name = name
+        self._pool: ThreadPoolExecutor | None = None
+
+    def draw(self, draws: Sequence[Draw]) -> list[Sampled | DroverError]:
+        """As draw_in_turn. The draws are dealt out in equal hands: one hand-over to a thread costs some 50 µs."""
+        hands = min(self._threads, len(draws))
+        if hands < 2:
+            return draw_in_turn(draws)
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self._threads - 1, thread_name_prefix=f"sample-{self._name}")
+        others = [self._pool.submit(draw_in_turn, draws[hand::hands]) for hand in range(1, hands)]
+        results: list[Sampled | DroverError] = [InferenceError()] * len(draws)
+        results[0::hands] = draw_in_turn(draws[0::hands])
+        for hand, future in enumerate(others, start=1):
+            results[hand::hands] = future.result()
+        return results
+
+    def close(self) -> None:
+        """End the threads; twice is harmless."""
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None

@@ -1,24 +1,29 @@
 """llama.cpp's engine: one model and one context with a KV slot for every sequence."""
 
 import ctypes
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import llama_cpp
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.errors import DroverError, InferenceError
-from shared.events import MIN_LOGPROB, TokenLogprob
+from shared.events import TokenLogprob
 from shared.job import GenerateJob
 from worker.engine.base import DecodeError, Draw, KvFullError, Piece, Sampled, Sampler
-from worker.engine.draws import draw_in_turn
+from worker.engine.draws import ParallelDraws, draw_in_turn
 from worker.engine.llama_batch import LlamaBatch
-from worker.engine.llama_calls import Calls
+from worker.engine.llama_calls import SMALL_VOCABULARY, Calls
+from worker.engine.llama_dry import DrySamplers
+from worker.engine.llama_grammar import GrammarProcess
+from worker.engine.llama_logprobs import token_logprobs
+from worker.engine.llama_params import check_params
 from worker.engine.llama_sampler import new_sampler
 from worker.engine.llama_slots import LlamaSlots
 from worker.engine.llama_vocabulary import LlamaVocabulary
+from worker.grammar.constraint import constraint_grammar, constraint_param
 
 PROMPT_ROWS = 32
 """Output rows beside one per slot, for prompts whose logprobs are wanted: a prompt goes through in so large pieces."""
@@ -48,9 +53,14 @@ class LlamaOptions:
 
 
 class LlamaEngine:
-    """Owns `model` and `context`, both pointers from llama.cpp, and frees them in `close`."""
+    """Owns `model` and `context`, both pointers from llama.cpp, and frees them in `close`.
 
-    def __init__(self, model: int, context: int, *, context_length: int, options: LlamaOptions, template: str):
+    `path` is the model's file, from which the process for grammars reads the vocabulary.
+    """
+
+    def __init__(
+        self, model: int, context: int, *, path: Path, context_length: int, options: LlamaOptions, template: str
+    ):
         vocabulary = LlamaVocabulary(model)
         self.slots = options.slots
         self.context_length = context_length
@@ -63,6 +73,9 @@ class LlamaEngine:
         self.calls = Calls(vocabulary.size)
         self.context = context
         self.open_samplers = 0
+        self.dry = DrySamplers(vocabulary.handle)
+        self._grammars = GrammarProcess(path, vocabulary.size)
+        self._draws = ParallelDraws(options.threads, path.stem)
         self._model = model
         self._is_closed = False
         self.output_rows = options.output_rows
@@ -72,20 +85,25 @@ class LlamaEngine:
         self._logits_address = 0
 
     def new_sampler(self, job: GenerateJob, prompt: Sequence[int], generated: Sequence[int], choice: int) -> Sampler:
-        return new_sampler(self, job.sampling, prompt, generated)
+        check_params(job.sampling, self.vocabulary_size)
+        grammar = None
+        if job.constraint is not None:
+            source, param = constraint_grammar(job.constraint), constraint_param(job.constraint)
+            grammar = self._grammars.new(source, generated, param)
+        return new_sampler(self, job, prompt, generated, choice, grammar)
+
+    def prepare(self, job: GenerateJob) -> None:
+        check_params(job.sampling, self.vocabulary_size)
+        if job.constraint is not None:
+            self._grammars.check(constraint_grammar(job.constraint), constraint_param(job.constraint))
 
     def sample(self, draws: Sequence[Draw]) -> list[Sampled | DroverError]:
-        return draw_in_turn(draws)
+        if self.vocabulary_size <= SMALL_VOCABULARY:
+            return draw_in_turn(draws)
+        return self._draws.draw(draws)
 
     def logprobs(self, row: int, token: int, top: int) -> list[TokenLogprob]:
-        row_logits = self.logits(row)
-        highest = float(row_logits.max())
-        norm = highest + math.log(float(np.exp(row_logits - highest).sum()))
-        likeliest = np.argsort(-row_logits, kind="stable")[:top].tolist()
-        return [
-            TokenLogprob(one, max(MIN_LOGPROB, float(row_logits[one]) - norm), self.token_bytes[one])
-            for one in (token, *likeliest)
-        ]
+        return token_logprobs(self.logits(row), token, top, self.token_bytes)
 
     def decode(self, pieces: Sequence[Piece]) -> None:
         self._batch.fill(pieces, self._slot_ids.packed([piece.slot for piece in pieces]))
@@ -122,6 +140,9 @@ class LlamaEngine:
     def close(self) -> None:
         if not self._is_closed:
             self._is_closed = True
+            self._draws.close()
+            self._grammars.close()
+            self.dry.close()
             llama_cpp.llama_free(self.context)
             llama_cpp.llama_model_free(self._model)
 

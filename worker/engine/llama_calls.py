@@ -1,7 +1,8 @@
 """The calls into llama.cpp that happen for every token, with the GIL kept or released.
 
 ctypes releases the GIL around every call and must win it back afterwards, which may take 5 ms when another thread runs
-Python. For a call of a few microseconds that is a bad trade, so models with a small vocabulary keep the GIL.
+Python. For a call of a few microseconds that is a bad trade, so models with a small vocabulary keep the GIL, and so do
+links that see only a few candidates of a large one.
 """
 
 import ctypes
@@ -26,6 +27,9 @@ class Calls:
         self.free = _function(quick, llama_cpp.llama_sampler_free)
         self.add = _function(quick, llama_cpp.llama_sampler_chain_add)
         self.remove = _function(quick, llama_cpp.llama_sampler_chain_remove)
+        self.accept = _function(quick, llama_cpp.llama_sampler_accept)
+        self.apply_to_few = _function(quick, llama_cpp.llama_sampler_apply)
+        self.apply_to_many = _function(library, llama_cpp.llama_sampler_apply)
 
 
 def _function(library: ctypes.CDLL, like: Any) -> Callable[..., Any]:

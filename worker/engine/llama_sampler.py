@@ -1,86 +1,89 @@
-"""llama.cpp's samplers for one sequence, in llama.cpp's order: penalties, top_k, typical_p, top_p, min_p, temperature.
+"""The samplers of llama.cpp's engine: which one a job gets, and the two that need no look at single logits."""
 
-Two choices are ours. `repeat_penalty` looks at the last tokens of prompt and answer, as llama.cpp's does; OpenAI's
-presence and frequency penalties look at the whole answer and at nothing of the prompt. And with a `seed` the draw of
-token n depends on (seed, n) alone, so a job that is continued elsewhere draws what it would have drawn.
-"""
-
-import math
-import secrets
 from collections.abc import Sequence
-from hashlib import blake2b
-from typing import Any, Protocol
+from typing import Any
 
 import llama_cpp
 import numpy as np
-from numpy.typing import NDArray
 
-from shared.errors import InferenceError
-from shared.job import SamplingParams
-from worker.engine.base import Sampled
-from worker.engine.llama_calls import Calls
+from shared.job import GenerateJob, SamplingParams
+from worker.engine.base import Sampled, Sampler
+from worker.engine.llama_calls import SMALL_VOCABULARY
+from worker.engine.llama_chain import (
+    Penalties,
+    bias_link,
+    biases,
+    forbidding_link,
+    has_penalties,
+    is_greedy,
+    tail_links,
+)
+from worker.engine.llama_grammar import Grammar
+from worker.engine.llama_outputs import Outputs, checked, sampled
+from worker.engine.llama_params import check_params
+from worker.engine.llama_row_sampler import RowSampler
+from worker.engine.position_seeds import PositionSeeds
 
 Pointer = Any  # ctypes' pointer to llama_sampler
 
 
-class Outputs(Protocol):
-    """What samplers need of the engine."""
-
-    context: int
-    context_length: int
-    vocabulary_size: int
-    end_tokens: frozenset[int]
-    open_samplers: int
-    calls: Calls
-
-    def logits(self, row: int) -> NDArray[np.float32]: ...
-
-    def batch_index(self, row: int) -> int: ...
-
-
 class GreedySampler:
-    """The likeliest token, without penalties: numpy finds it faster than a chain does."""
+    """The likeliest token, without penalties or biases: numpy finds it faster than a chain does."""
 
-    def __init__(self, outputs: Outputs, params: SamplingParams):
+    def __init__(self, outputs: Outputs, params: SamplingParams, top_logprobs: int | None = None):
         self._outputs = outputs
-        self._forbidden = sorted(outputs.end_tokens) if params.ignore_eos else []
+        self._params = params
+        self._top = top_logprobs
+        self._ends = sorted(outputs.end_tokens)
 
     def sample(self, row: int, seq: int) -> Sampled:
         logits = checked(self._outputs.logits(row))
         token = int(logits.argmax())
-        if token in self._forbidden:
+        if token in self._ends and (self._params.ignore_eos or seq <= self._params.min_tokens):
             allowed = logits.copy()
-            allowed[self._forbidden] = -np.inf
+            allowed[self._ends] = -np.inf
             token = int(allowed.argmax())
-        return Sampled(token)
+        return sampled(self._outputs, row, token, self._top)
 
     def close(self) -> None:
         return
 
 
 class ChainSampler:
-    """A llama.cpp sampler chain; it accepts its tokens by itself."""
+    """A llama.cpp sampler chain that sees every token; it accepts its tokens by itself."""
 
-    def __init__(self, outputs: Outputs, params: SamplingParams, prompt: Sequence[int], generated: Sequence[int]):
+    def __init__(self, outputs: Outputs, params: SamplingParams, seeds: PositionSeeds, top_logprobs: int | None = None):
         self._outputs = outputs
         self._calls = outputs.calls
-        self._seed = params.seed if params.temperature > 0 else None
+        self._seeds = seeds
+        self._top = top_logprobs
+        self._min_tokens = params.min_tokens
+        self._penalties = Penalties(params, outputs.vocabulary_size, outputs.context_length, outputs.dry)
         options = llama_cpp.llama_sampler_chain_default_params()
         options.no_perf = True
         self._chain: Pointer = llama_cpp.llama_sampler_chain_init(options)
         outputs.open_samplers += 1
-        links = chain_links(outputs, params, prompt)
+        self._forbids_end_for_now = params.min_tokens > 0 and not params.ignore_eos
+        links = self._links(params)
         for link in links:
             llama_cpp.llama_sampler_chain_add(self._chain, link)
         self._last = len(links) - 1
-        for token in generated:
-            llama_cpp.llama_sampler_accept(self._chain, token)
+        self._is_seeded = seeds.is_given and not is_greedy(params)
+
+    def read(self, prompt: Sequence[int], generated: Sequence[int]) -> None:
+        """Remember what was said before."""
+        self._penalties.read(prompt, generated)
 
     def sample(self, row: int, seq: int) -> Sampled:
         checked(self._outputs.logits(row))
-        if self._seed is not None:
-            self._reseed(self._seed, seq)
-        return Sampled(int(self._calls.sample(self._chain, self._outputs.context, self._outputs.batch_index(row))))
+        if self._forbids_end_for_now and seq > self._min_tokens:
+            self._forbids_end_for_now = False
+            self._calls.free(self._calls.remove(self._chain, 0))
+            self._last -= 1
+        if self._is_seeded:
+            self._reseed(seq)
+        token = int(self._calls.sample(self._chain, self._outputs.context, self._outputs.batch_index(row)))
+        return sampled(self._outputs, row, token, self._top)
 
     def close(self) -> None:
         if self._chain is not None:
@@ -88,86 +91,46 @@ class ChainSampler:
             self._chain = None
             self._outputs.open_samplers -= 1
 
-    def _reseed(self, seed: int, seq: int) -> None:
+    def _links(self, params: SamplingParams) -> list[Pointer]:
+        """The links of the chain; one that forbids ends comes first, the one that chooses last."""
+        size = self._outputs.vocabulary_size
+        links = []
+        if params.ignore_eos or params.min_tokens > 0:
+            links.append(forbidding_link(size, self._outputs.end_tokens))
+        if params.logit_bias:
+            links.append(bias_link(size, biases(params)))
+        links += self._penalties.links
+        if is_greedy(params):
+            return [*links, llama_cpp.llama_sampler_init_greedy()]
+        return [*links, *tail_links(params, size), llama_cpp.llama_sampler_init_dist(self._seeds.seed(0))]
+
+    def _reseed(self, seq: int) -> None:
         """llama.cpp can only begin a random sequence anew, so the link that draws is replaced: 3 µs."""
         calls = self._calls
         calls.free(calls.remove(self._chain, self._last))
-        calls.add(self._chain, calls.draw(position_seed(seed, seq)))
+        calls.add(self._chain, calls.draw(self._seeds.seed(seq)))
 
 
 def new_sampler(
-    outputs: Outputs, params: SamplingParams, prompt: Sequence[int], generated: Sequence[int]
-) -> GreedySampler | ChainSampler:
-    """The fastest sampler that does what `params` says. Raises InferenceError for values llama.cpp would die of."""
-    numbers = (params.temperature, params.top_p, params.min_p, params.typical_p, params.repeat_penalty)
-    if not all(math.isfinite(number) for number in (*numbers, params.presence_penalty, params.frequency_penalty)):
-        raise InferenceError("A sampling parameter is not a finite number.")
-    if params.repeat_penalty <= 0:
-        raise InferenceError("repeat_penalty must be above 0.")
-    if params.temperature <= 0 and not has_penalties(params):
-        return GreedySampler(outputs, params)
-    return ChainSampler(outputs, params, prompt, generated)
-
-
-def has_penalties(params: SamplingParams) -> bool:
-    repeats = params.repeat_penalty != 1 and params.repeat_last_n != 0
-    return repeats or params.presence_penalty != 0 or params.frequency_penalty != 0
-
-
-def chain_links(outputs: Outputs, params: SamplingParams, prompt: Sequence[int]) -> list[Pointer]:
-    """The links of the chain; the last one chooses."""
-    links = []
-    if params.ignore_eos:
-        links.append(_forbid(outputs.vocabulary_size, outputs.end_tokens))
-    links += _penalties(outputs, params, prompt)
-    if params.temperature <= 0:
-        return [*links, llama_cpp.llama_sampler_init_greedy()]
-    if params.top_k > 0:
-        links.append(llama_cpp.llama_sampler_init_top_k(min(params.top_k, outputs.vocabulary_size)))
-    if params.typical_p < 1:
-        links.append(llama_cpp.llama_sampler_init_typical(params.typical_p, 1))
-    if params.top_p < 1:
-        links.append(llama_cpp.llama_sampler_init_top_p(params.top_p, 1))
-    if params.min_p > 0:
-        links.append(llama_cpp.llama_sampler_init_min_p(params.min_p, 1))
-    if params.temperature != 1:
-        links.append(llama_cpp.llama_sampler_init_temp(params.temperature))
-    return [*links, llama_cpp.llama_sampler_init_dist(secrets.randbits(31))]
-
-
-def _penalties(outputs: Outputs, params: SamplingParams, prompt: Sequence[int]) -> list[Pointer]:
-    links = []
-    size = outputs.vocabulary_size
-    window = outputs.context_length
-    if params.repeat_last_n >= 0:
-        window = min(window, params.repeat_last_n)  # llama.cpp reserves memory for all of it
-    if params.repeat_penalty != 1 and window:
-        repeat = llama_cpp.llama_sampler_init_penalties(size, window, params.repeat_penalty, 0.0, 0.0)
-        for token in prompt[-window:]:
-            llama_cpp.llama_sampler_accept(repeat, token)
-        links.append(repeat)
-    if params.presence_penalty or params.frequency_penalty:
-        frequency, presence = params.frequency_penalty, params.presence_penalty
-        whole = outputs.context_length
-        links.append(llama_cpp.llama_sampler_init_penalties(size, whole, 1.0, frequency, presence))
-    return links
-
-
-def _forbid(vocabulary_size: int, tokens: frozenset[int]) -> Pointer:
-    biases = (llama_cpp.llama_logit_bias * len(tokens))(
-        *(llama_cpp.llama_logit_bias(token, -math.inf) for token in sorted(tokens))
-    )
-    return llama_cpp.llama_sampler_init_logit_bias(vocabulary_size, len(tokens), biases)
-
-
-def checked(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """`logits` as they are. Raises InferenceError if the model computed no numbers: one NaN spreads over the row."""
-    if math.isnan(logits[0]):
-        raise InferenceError("The model computed no valid probabilities.")
-    return logits
-
-
-def position_seed(seed: int, seq: int) -> int:
-    """31 bits that depend on both; 32 bits could be llama.cpp's "choose one at random"."""
-    digest = blake2b(b"%d/%d" % (seed, seq), digest_size=4).digest()
-    return int.from_bytes(digest) & 0x7FFFFFFF
+    outputs: Outputs,
+    job: GenerateJob,
+    prompt: Sequence[int],
+    generated: Sequence[int],
+    choice: int,
+    grammar: Grammar | None = None,
+) -> Sampler:
+    """The fastest sampler that does what the job says; it closes `grammar`. Raises BadRequestError."""
+    params, top = job.sampling, job.top_logprobs
+    check_params(params, outputs.vocabulary_size)
+    seeds = PositionSeeds(params.seed, choice)
+    is_plain = grammar is None and not params.logit_bias and not has_penalties(params)
+    if is_plain and is_greedy(params):
+        return GreedySampler(outputs, params, top)
+    needs_row = grammar is not None or params.mirostat or params.typical_p < 1
+    if needs_row or outputs.vocabulary_size > SMALL_VOCABULARY:
+        by_row = RowSampler(outputs, params, seeds, top, grammar)
+        by_row.read(prompt, generated)
+        return by_row
+    chain = ChainSampler(outputs, params, seeds, top)
+    chain.read(prompt, generated)
+    return chain
