@@ -12,8 +12,6 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from gateway.subscription import Subscription
-from shared.errors import DroverError
-from shared.events import decode
 from shared.ledger import channel_of
 
 PING_INTERVAL_S = 5.0
@@ -30,7 +28,7 @@ class Channel:
     are off: any error means a new connection, SUBSCRIBE to everything wanted, and every stream reads the log again.
     """
 
-    def __init__(self, redis_url: str, max_events: int):
+    def __init__(self, redis_url: str, *, max_events: int, max_bytes: int):
         self._pool = ConnectionPool.from_url(
             redis_url,
             protocol=2,  # messages as plain arrays, not as pushes to a handler
@@ -39,16 +37,22 @@ class Channel:
             socket_timeout=None,  # silence is normal here; the pings below find a dead connection
         )
         self._max_events = max_events
+        self._max_bytes = max_bytes
         self._subscriptions: dict[str, set[Subscription]] = {}
         self._commands: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
         self._heard_at = 0.0
         self._has_subscribed = False
 
+    @property
+    def is_up(self) -> bool:
+        """Whether this process is subscribed to what it wants, as far as it knows."""
+        return self._has_subscribed
+
     @contextmanager
     def subscription(self, job_id: str) -> Iterator[Subscription]:
         """The events of one job from now on. It turns dirty once Redis has confirmed: then is the time for the log."""
         name = channel_of(job_id)
-        subscription = Subscription(job_id, self._max_events)
+        subscription = Subscription(job_id, self._max_events, self._max_bytes)
         self._subscriptions.setdefault(name, set()).add(subscription)
         # Also for a second follower of the job: the confirmation comes again, and with it the moment to read the log.
         self._commands.put_nowait(("SUBSCRIBE", name))
@@ -108,21 +112,9 @@ class Channel:
                 continue  # the answer to a ping while nothing is subscribed
             kind, name = reply[0], reply[1].decode()
             if kind == b"message":
-                self._deliver(name, reply[2])
+                for subscription in self._subscriptions.get(name, ()):
+                    subscription.put(reply[2])
             elif kind == b"subscribe":
                 self._has_subscribed = True
                 for subscription in self._subscriptions.get(name, ()):
                     subscription.mark_dirty()
-
-    def _deliver(self, name: str, data: bytes) -> None:
-        subscriptions = self._subscriptions.get(name)
-        if not subscriptions:
-            return
-        try:
-            event = decode(data)
-        except DroverError:
-            log.error("event_unreadable", channel=name)
-            return
-        for subscription in subscriptions:
-            if event.job_id == subscription.job_id:  # a crossed reply must never reach another caller
-                subscription.put(event)

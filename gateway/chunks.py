@@ -1,110 +1,111 @@
-"""OpenAI's chat completion objects for one job, built as bytes: a token costs one small JSON string and two joins."""
+"""OpenAI's chat completion chunks for one job, built as bytes: a token costs one small JSON string and two joins."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import orjson
 
 from gateway.follow import Ended
+from gateway.heading import Heading, ends_of, usage_fields
+from gateway.logprobs import logprobs_fields
 from gateway.sse import DONE, frame
-from shared.bodies.turns import Truncation
-from shared.events import TokensEvent, Usage
-
-
-@dataclass(frozen=True, slots=True)
-class Heading:
-    """What all chunks of one job have in common. `created` in seconds since the epoch."""
-
-    job_id: str
-    model: str
-    created: int
-    fingerprint: str
-    session_id: str | None = None
-    truncation: Truncation | None = None
-    has_usage: bool = False
-
-    def fields(self, kind: str) -> dict[str, Any]:
-        return {
-            "id": f"chatcmpl-{self.job_id}",
-            "object": kind,
-            "created": self.created,
-            "model": self.model,
-            "system_fingerprint": self.fingerprint,
-        }
-
-    def extras(self, ended: Ended) -> dict[str, Any]:
-        """Drover's own additions, under one name; nothing when there is nothing to say."""
-        said: dict[str, Any] = {}
-        if self.truncation is not None and self.truncation.dropped_messages:
-            said["truncation"] = self.truncation.model_dump()
-        if ended.is_persisted is False:
-            said["persisted"] = False
-        return {"drover": said} if said else {}
+from shared.events import TokensEvent
 
 
 class ChunkWriter:
     """Writes a job's chunks as SSE frames.
 
-    A frame's id is the seq of its last token. The text that was held back until the end, and the end itself, have the
-    id after the last token's, so that a caller who resumes there does not get that text twice.
+    A frame's id is the seq of its last token. What was held back until the end comes after the last token, one frame
+    and one id for each choice, so that a caller who resumes there gets no text twice.
     """
 
     def __init__(self, heading: Heading):
         self._heading = heading
         self._fields = heading.fields("chat.completion.chunk")
-        around = self._chunk({"content": "\0"}, None)
+        self._opened: set[int] = set()
+        around = self._chunk(0, {"content": "\0"})
         before, after = around.split(orjson.dumps("\0"))
         self._text_frame = (
             b"id: %d\ndata: " + before.replace(b"%", b"%%") + b"%b" + after.replace(b"%", b"%%") + b"\n\n"
         )
 
     def opening(self) -> bytes:
-        """The first chunk: the role, before any text."""
-        return frame(self._chunk({"role": "assistant", "content": ""}, None), 0)
+        """The first chunk of each choice: the role, before any text."""
+        return b"".join(self._role(choice) for choice in range(self._heading.choices))
 
     def tokens(self, events: Sequence[TokensEvent]) -> bytes:
-        """One chunk per event that has text."""
-        written = self._text_frame
-        return b"".join(
-            [written % (event.last_seq, orjson.dumps(text)) for event in events if (text := "".join(event.texts))]
-        )
+        """One chunk per event that has text; per run of one choice's tokens where there are several choices."""
+        written, frames = self._text_frame, []
+        for event in events:
+            if event.choices is None and event.logprobs is None:
+                if text := "".join(event.texts):
+                    frames.append(written % (event.last_seq, orjson.dumps(text)))
+            else:
+                frames += [self._run(event, first, end) for first, end in _runs(event)]
+        return b"".join(frames)
 
-    def closing(self, ended: Ended, *, is_text_sent: bool = False) -> bytes:
-        """What was held back, the finish reason, the usage if it was asked for, and [DONE]."""
+    def closing(self, ended: Ended, *, after_seq: int = 0) -> bytes:
+        """What was held back, the finish reasons, the usage if it was asked for, and [DONE].
+
+        `after_seq` is how far the caller had got; behind the last token it counts the held-back texts, too.
+        """
         final = ended.final
-        event_id = final.last_seq + 1
+        choices = max(self._heading.choices, 1 + len(final.others), 1 + max(self._opened, default=0))
+        ends = ends_of(final, choices)
+        last_id = final.last_seq + choices
         frames = []
-        if final.text and not is_text_sent:
-            frames.append(self._text_frame % (event_id, orjson.dumps(final.text)))
-        last = self._chunk({}, final.finish_reason, self._heading.extras(ended))
-        frames.append(frame(last, event_id))
+        for choice, (_, text) in enumerate(ends):
+            event_id = final.last_seq + 1 + choice
+            if text and event_id > after_seq:
+                frames.append(frame(self._chunk(choice, {"content": text}), event_id))
+        for choice, (reason, _) in enumerate(ends):
+            extras = self._heading.extras(ended) if choice == choices - 1 else {}
+            frames.append(frame(self._chunk(choice, {}, finish_reason=reason, extras=extras), last_id))
         if self._heading.has_usage:
             usage = usage_fields(final.usage)
-            frames.append(frame(orjson.dumps({**self._fields, "choices": [], "usage": usage}), event_id))
+            frames.append(frame(orjson.dumps({**self._fields, "choices": [], "usage": usage}), last_id))
         frames.append(DONE)
         return b"".join(frames)
 
-    def _chunk(self, delta: dict[str, str], finish_reason: str | None, extras: dict[str, Any] | None = None) -> bytes:
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
+    def _role(self, choice: int) -> bytes:
+        self._opened.add(choice)
+        return frame(self._chunk(choice, {"role": "assistant", "content": ""}), 0)
+
+    def _run(self, event: TokensEvent, first: int, end: int) -> bytes:
+        """The tokens from `first` to before `end`, all of one choice; b"" if there is nothing to tell."""
+        choice = event.choices[first] if event.choices is not None else 0
+        self._opened.add(choice)
+        text = "".join(event.texts[first:end])
+        if event.logprobs is None:
+            if not text:
+                return b""
+            chunk = self._chunk(choice, {"content": text})
+        else:
+            chunk = self._chunk(choice, {"content": text}, logprobs=logprobs_fields(event.logprobs[first:end]))
+        return frame(chunk, event.first_seq + end - 1)
+
+    def _chunk(
+        self,
+        index: int,
+        delta: dict[str, str],
+        *,
+        logprobs: dict[str, Any] | None = None,
+        finish_reason: str | None = None,
+        extras: dict[str, Any] | None = None,
+    ) -> bytes:
+        choice = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish_reason}
         usage = {"usage": None} if self._heading.has_usage else {}
         return orjson.dumps({**self._fields, "choices": [choice], **usage, **(extras or {})})
 
 
-def whole_completion(heading: Heading, text: str, ended: Ended) -> bytes:
-    """The answer to a request without `stream`."""
-    message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None, "annotations": []}
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": ended.final.finish_reason}
-    usage = usage_fields(ended.final.usage)
-    return orjson.dumps(
-        {**heading.fields("chat.completion"), "choices": [choice], "usage": usage, **heading.extras(ended)}
-    )
-
-
-def usage_fields(usage: Usage) -> dict[str, Any]:
-    return {
-        "prompt_tokens": usage.prompt_tokens,
-        "completion_tokens": usage.completion_tokens,
-        "total_tokens": usage.prompt_tokens + usage.completion_tokens,
-        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
-    }
+def _runs(event: TokensEvent) -> Iterator[tuple[int, int]]:
+    """Where runs of one choice's tokens begin and end."""
+    count = len(event.token_ids)
+    if event.choices is None:
+        yield 0, count
+        return
+    first = 0
+    for place in range(1, count + 1):
+        if place == count or event.choices[place] != event.choices[first]:
+            yield first, place
+            first = place

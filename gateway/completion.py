@@ -6,17 +6,20 @@ from contextlib import aclosing
 
 import structlog
 
+from gateway.attendance import Attendance
 from gateway.auth import require_writer
 from gateway.background import Background
 from gateway.caller import Caller, CallerGoneError
-from gateway.chunks import ChunkWriter, whole_completion
+from gateway.chunks import ChunkWriter
 from gateway.follow import Ended, Follower
+from gateway.heartbeat import Heartbeat
 from gateway.hints import Hints
 from gateway.jobs import Jobs
 from gateway.meter import StreamMeter
 from gateway.prompt import Asked, Prompt, Prompts
 from gateway.running import Running, Runs
 from gateway.sse import error_frame
+from gateway.transcript import Transcript
 from shared.bodies.keys import Identity
 from shared.errors import (
     DroverError,
@@ -34,6 +37,9 @@ EARLIER_ACCEPT_WAIT_S = 2.0
 
 EARLIER_ACCEPT_POLL_S = 0.05
 
+ABORT_WAIT_S = 0.2
+"""A refusal waits no longer for its turn to be free: where Redis is away the caller is to know within a second."""
+
 log = structlog.get_logger()
 
 
@@ -47,16 +53,21 @@ class Completions:
         jobs: Jobs,
         hints: Hints,
         follower: Follower,
+        attendance: Attendance,
         meter: StreamMeter,
         background: Background,
+        *,
+        ping_interval_s: float,
     ):
         self._prompts = prompts
         self._runs = runs
         self._jobs = jobs
         self._hints = hints
         self._follower = follower
+        self._attendance = attendance
         self._meter = meter
         self._background = background
+        self._ping_interval_s = ping_interval_s
 
     async def start(self, asked: Asked, caller: Caller) -> Running:
         """Bring the request to a job in the ledger: only after this may the caller get a 200.
@@ -76,26 +87,17 @@ class Completions:
         return self._runs.attached(status, identity, after_seq=after_seq, has_usage=has_usage)
 
     async def frames(self, running: Running) -> AsyncGenerator[bytes, None]:
-        """The job as SSE: chunks, then [DONE] or an error event; an empty frame after a silence."""
-        writer = ChunkWriter(running.heading)
-        opening = b"" if running.followed.after_seq else writer.opening()
-        try:
-            with self._meter.following(running.heading.model) as timer:
-                async with aclosing(self._follower.batches(running.followed)) as batches:
-                    async for batch in batches:
-                        if isinstance(batch, Ended):
-                            yield opening + _ending(writer, batch, running)
-                        elif batch:
-                            timer.tokens_came()
-                            yield opening + writer.tokens(batch)
-                            opening = b""
-                        else:
-                            yield b""
-        except Exception as error:  # whatever it is, the caller must learn that the stream has ended
-            self.give_up(running)
-            if not isinstance(error, DroverError):
-                log.error("stream_failed", exc_info=error)
-            yield error_frame(error if isinstance(error, DroverError) else DroverError())
+        """The job as SSE: chunks and comments, then [DONE] or an error event; b"" where there is nothing to say."""
+        with self._attendance.reading(running.followed.job_id, is_return=running.is_return):
+            try:
+                async with aclosing(self._chunks(running)) as chunks:
+                    async for data in chunks:
+                        yield data
+            except Exception as error:  # whatever it is, the caller must learn that the stream has ended
+                self.give_up(running)
+                if not isinstance(error, DroverError):
+                    log.error("stream_failed", exc_info=error)
+                yield error_frame(error if isinstance(error, DroverError) else DroverError())
 
     async def whole(self, running: Running, caller: Caller) -> bytes:
         """The job's answer in one piece. Raises what the job failed with, DeadlineExceededError, CallerGoneError."""
@@ -113,10 +115,27 @@ class Completions:
             collecting.cancel()
 
     def give_up(self, running: Running) -> None:
-        """The caller has left: cancel the job unless its caller may come back. Returns at once."""
+        """The caller has left: cancel the job unless its caller may come back or others read it. Returns at once."""
         if running.is_cancelled_with_caller:
-            followed = running.followed
-            self._background.spawn(self._jobs.cancel(followed.job_id, followed.tenant_id), "cancel")
+            self._attendance.starter_left(running.followed.job_id, running.followed.tenant_id)
+
+    async def _chunks(self, running: Running) -> AsyncGenerator[bytes, None]:
+        followed, model = running.followed, running.heading.model
+        writer = ChunkWriter(running.heading)
+        opening = b"" if running.after_seq else writer.opening()
+        heartbeat = Heartbeat(self._jobs, followed.job_id, followed.tenant_id, model, interval_s=self._ping_interval_s)
+        with self._meter.following(model) as timer:
+            async with aclosing(self._follower.batches(followed)) as batches:
+                async for batch in batches:
+                    if isinstance(batch, Ended):
+                        yield opening + _ending(writer, batch, running)
+                    elif batch:
+                        timer.tokens_came()
+                        heartbeat.flowed()
+                        yield opening + writer.tokens(batch)
+                        opening = b""
+                    else:
+                        yield await heartbeat.comment()
 
     async def _start(self, asked: Asked) -> Running:
         require_writer(asked.identity)
@@ -131,7 +150,7 @@ class Completions:
             raise
         if accepted.job_id != job.id:
             return await self._attach(accepted, asked)
-        self._hints.send(job.id, job.model)
+        self._hints.send(job.id, job.model, job.priority)
         return self._runs.new(asked, prompt, accepted)
 
     async def _earlier(self, asked: Asked, prompt: Prompt) -> Running:
@@ -147,24 +166,27 @@ class Completions:
                     raise SessionBusyError() from None  # its gateway died; the session service will free the turn
                 await asyncio.sleep(EARLIER_ACCEPT_POLL_S)
             else:
-                return self._runs.attached(status, asked.identity, has_usage=asked.body.wants_usage)
+                return self._runs.attached(status, asked.identity, body=asked.body)
 
     async def _attach(self, accepted: Accepted, asked: Asked) -> Running:
         status = await self._jobs.status(accepted.job_id, asked.identity.tenant_id)
-        return self._runs.attached(status, asked.identity, has_usage=asked.body.wants_usage, usage=accepted.usage)
+        return self._runs.attached(status, asked.identity, body=asked.body, usage=accepted.usage)
 
     async def _collect(self, running: Running) -> bytes:
-        texts: list[str] = []
-        with self._meter.following(running.heading.model) as timer:
-            async with aclosing(self._follower.batches(running.followed)) as batches:
+        followed, transcript = running.followed, Transcript(running.heading)
+        with (
+            self._attendance.reading(followed.job_id, is_return=running.is_return),
+            self._meter.following(running.heading.model) as timer,
+        ):
+            async with aclosing(self._follower.batches(followed)) as batches:
                 async for batch in batches:
                     if isinstance(batch, Ended):
                         if batch.final.error is not None:
                             raise error_from_body({"error": batch.final.error})
-                        return whole_completion(running.heading, "".join([*texts, batch.final.text]), batch)
+                        return transcript.completion(batch)
                     if batch:
                         timer.tokens_came()
-                        texts.extend(text for event in batch for text in event.texts)
+                        transcript.add(batch)
         raise DroverError("The job's stream ended without a last word.")
 
     async def _undo(self, starting: "asyncio.Task[Running]") -> None:
@@ -179,6 +201,10 @@ class Completions:
         if isinstance(error, UnavailableError) and not isinstance(error, QueueFullError):
             # After a time-out the ledger may have the job all the same.
             self._background.spawn(self._jobs.cancel(prompt.job_id, asked.identity.tenant_id), "withdraw")
+        aborting = self._background.spawn(self._abort(prompt), "abort")
+        await asyncio.wait({aborting}, timeout=ABORT_WAIT_S)
+
+    async def _abort(self, prompt: Prompt) -> None:
         try:
             await self._prompts.abort(prompt)
         except DroverError as failure:
@@ -188,4 +214,4 @@ class Completions:
 def _ending(writer: ChunkWriter, ended: Ended, running: Running) -> bytes:
     if ended.final.error is not None:
         return error_frame(error_from_body({"error": ended.final.error}))
-    return writer.closing(ended, is_text_sent=running.is_held_text_sent)
+    return writer.closing(ended, after_seq=running.after_seq)

@@ -1,4 +1,4 @@
-"""The HTTP response that carries a stream: notices the client's leaving, a client that reads nothing, and silence."""
+"""The HTTP response that carries a stream: notices the client's leaving, and a client that reads nothing."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
@@ -9,13 +9,13 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from gateway.caller import Caller
-from gateway.sse import HEADERS, PING
+from gateway.sse import HEADERS
 
 log = structlog.get_logger()
 
 
 class EventStream(Response):
-    """Sends frames as they come. The source must give an empty frame now and then: that is when pings are due.
+    """Sends frames as they come; an empty one is nothing to send.
 
     `on_gone` is called when the client has left or has read nothing for `stall_s`; not when the server itself stops,
     for then the job goes on and another gateway can take the stream up.
@@ -26,14 +26,12 @@ class EventStream(Response):
         frames: AsyncGenerator[bytes, None],
         *,
         headers: Mapping[str, str],
-        ping_interval_s: float,
         stall_s: float,
         on_gone: Callable[[], None],
     ):
         super().__init__(headers={**HEADERS, **headers})
         del self.headers["content-length"]  # Response counted its empty body
         self._frames = frames
-        self._ping_interval_s = ping_interval_s
         self._stall_s = stall_s
         self._on_gone = on_gone
 
@@ -55,16 +53,10 @@ class EventStream(Response):
             await asyncio.gather(sending, gone, return_exceptions=True)
 
     async def _send_all(self, send: Send) -> None:
-        clock = asyncio.get_running_loop().time
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        sent_at = clock()
         async with aclosing(self._frames) as frames:
             async for data in frames:
-                if not data:
-                    if clock() - sent_at < self._ping_interval_s:
-                        continue
-                    data = PING
-                async with asyncio.timeout(self._stall_s):
-                    await send({"type": "http.response.body", "body": data, "more_body": True})
-                sent_at = clock()
+                if data:
+                    async with asyncio.timeout(self._stall_s):
+                        await send({"type": "http.response.body", "body": data, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -13,6 +13,8 @@ from shared.events import Event, FinalEvent, StoredEvent, TokensEvent
 from shared.telemetry.instruments import GAP_REPAIRED
 
 SILENCES_PER_STATUS_CHECK = 5
+LOG_PAGE_EVENTS = 256
+"""Read at once: a slow reader of a long answer must not have all of it in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ class Follower:
                     silences += 1
                     subscription.is_dirty = True  # a lost last message shows no gap
                     if silences % SILENCES_PER_STATUS_CHECK == 0:
-                        await self._check_exists(followed)
+                        await self._check(followed, order)
                 yield await self._in_order(subscription, order)
             yield Ended(order.final, await self._is_persisted(followed, subscription, order))
 
@@ -74,18 +76,22 @@ class Follower:
         order.accept([event for event in arrived if isinstance(event, StoredEvent)])
         subscription.is_dirty = False  # before the reading: what is missed meanwhile makes it dirty again
         try:
-            logged = await self._jobs.read_log(subscription.job_id, after_seq=order.next_seq - 1)
+            logged = await self._jobs.read_log(subscription.job_id, order.next_seq - 1, max_events=LOG_PAGE_EVENTS)
         except UnavailableError:
             return fresh  # the stream stays open while Redis is away; after the next silence it comes here again
+        if len(logged) == LOG_PAGE_EVENTS:
+            subscription.is_dirty = True  # there is more to read
         repaired = order.accept(logged)
         if repaired and order.has_read_log:
             GAP_REPAIRED.add(1)
         order.has_read_log = True
         return fresh + repaired
 
-    async def _check_exists(self, followed: Followed) -> None:
+    async def _check(self, followed: Followed, order: "_Order") -> None:
         with suppress(UnavailableError):
-            await self._jobs.status(followed.job_id, followed.tenant_id)
+            status = await self._jobs.status(followed.job_id, followed.tenant_id)
+            if status.is_final:  # a caller who is ahead of a log that Redis has lost the end of still gets the end
+                order.next_seq = min(order.next_seq, status.seq + 1)
 
     async def _is_persisted(self, followed: Followed, subscription: Subscription, order: "_Order") -> bool | None:
         if not followed.has_session:

@@ -1,7 +1,7 @@
 """The gateway's way to the job ledger: short time limits, and one error for whatever keeps Redis away."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import TypeVar
 
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -14,7 +14,7 @@ from shared.bodies.workers import WorkerBody
 from shared.errors import UnavailableError
 from shared.events import FinalEvent, TokensEvent
 from shared.job import GenerateJob
-from shared.ledger import Accepted, AsyncLedger, Idempotency, JobStatus
+from shared.ledger import Accepted, AsyncLedger, Idempotency, JobStatus, Waiting, channel_of
 from shared.settings import ConfigurationError
 
 MAX_CONNECTIONS = 64
@@ -67,8 +67,21 @@ class Jobs:
         """Raises JobNotFoundError, JobExpiredError."""
         return await self._in_time(self._ledger.status(job_id, tenant_id))
 
-    async def read_log(self, job_id: str, after_seq: int) -> list[TokensEvent | FinalEvent]:
-        return await self._in_time(self._ledger.read_log(job_id, after_seq))
+    async def read_log(self, job_id: str, after_seq: int, *, max_events: int) -> list[TokensEvent | FinalEvent]:
+        return await self._in_time(self._ledger.read_log(job_id, after_seq, max_events=max_events))
+
+    async def attend(self, job_ids: Sequence[str]) -> None:
+        """Say that somebody reads these jobs."""
+        await self._in_time(self._ledger.attend(job_ids))
+
+    async def waiting(self, job_id: str, tenant_id: str) -> Waiting:
+        """How long it may still be until the job's tokens come. Raises JobNotFoundError, JobExpiredError."""
+        return await self._in_time(self._ledger.waiting(job_id, tenant_id))
+
+    async def subscribers(self, job_id: str) -> int:
+        """How many gateways follow the job, this one included."""
+        counts = await self._in_time(self._client.pubsub_numsub(channel_of(job_id)))
+        return int(counts[0][1])
 
     async def workers(self) -> list[WorkerBody]:
         return await self._in_time(self._ledger.workers())

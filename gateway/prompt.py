@@ -9,6 +9,7 @@ from uuid import uuid4
 import orjson
 
 from gateway.bodies.chat import ChatCompletionBody
+from gateway.house_rules import HouseRules
 from gateway.prompt_bound import prompt_tokens_bound
 from gateway.sessions_client import SessionsClient
 from shared.bodies.keys import Identity
@@ -65,15 +66,18 @@ class Prompt:
 class Prompts:
     """Makes prompts and jobs of requests."""
 
-    def __init__(self, catalogue: Catalogue, sessions: SessionsClient):
+    def __init__(self, catalogue: Catalogue, sessions: SessionsClient, rules: HouseRules, *, resume_grace_s: float):
         self._catalogue = catalogue
         self._sessions = sessions
+        self._rules = rules
+        self._resume_grace_s = resume_grace_s
 
     async def prepare(self, asked: Asked) -> Prompt:
         """The request's own messages, or in a session those of the new turn.
 
         Raises ModelNotFoundError, BadRequestError, and what the session service refuses a turn with.
         """
+        self._rules.check(asked.body)
         self._chat_model(asked.body.model)
         messages = [message.as_message() for message in asked.body.messages]
         if asked.body.session_id is None:
@@ -113,10 +117,15 @@ class Prompts:
             sampling=asked.body.sampling(),
             max_tokens=None if limit is None else min(limit, entry.context_length),
             stop=tuple(asked.body.stop or ()),
+            n=asked.body.n or 1,
+            top_logprobs=asked.body.wanted_logprobs,
+            constraint=asked.body.constraint,
+            priority=asked.body.priority,
             session_id=asked.body.session_id,
             prompt_tokens_bound=await self._bound(entry, prompt),
             timeout_s=asked.timeout_s,
             on_disconnect=asked.on_disconnect,
+            resume_grace_s=self._resume_grace_s,
             traceparent=asked.traceparent,
         )
 

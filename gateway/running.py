@@ -1,10 +1,11 @@
 """A job that runs, and what its caller will get of it."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from gateway.chunks import Heading
+from gateway.bodies.chat import ChatCompletionBody
 from gateway.follow import Followed
+from gateway.heading import Heading
 from gateway.prompt import Asked, Prompt
 from shared.bodies.keys import Identity
 from shared.bodies.turns import Truncation
@@ -23,8 +24,11 @@ class Running:
     heading: Heading
     usage: LimitUsage = field(default_factory=LimitUsage)
     is_cancelled_with_caller: bool = False
-    is_held_text_sent: bool = False
-    """The caller resumes behind the text that was held back until the end."""
+    is_return: bool = False
+    """The job was there before this request."""
+
+    after_seq: int = 0
+    """How far the caller says to have got; where a job has ended that may be behind its last token."""
 
     def headers(self) -> dict[str, str]:
         session = {"x-session-id": self.heading.session_id} if self.heading.session_id else {}
@@ -44,9 +48,7 @@ class Runs:
             Followed(
                 accepted.job_id, asked.identity.tenant_id, 0, _give_up_at(asked.timeout_s), session_id is not None
             ),
-            self._heading(
-                accepted.job_id, asked.body.model, asked.created, session_id, asked.body.wants_usage, prompt.truncation
-            ),
+            self._heading(accepted.job_id, asked.body.model, asked.created, session_id, asked.body, prompt.truncation),
             accepted.usage,
             is_cancelled_with_caller=asked.on_disconnect == "cancel",
         )
@@ -56,19 +58,24 @@ class Runs:
         status: JobStatus,
         identity: Identity,
         *,
-        has_usage: bool,
+        body: ChatCompletionBody | None = None,
+        has_usage: bool = False,
         after_seq: int = 0,
         usage: LimitUsage | None = None,
     ) -> Running:
-        """A job that some other request has started; it goes on when this caller leaves."""
-        is_past_the_end = status.is_final and after_seq > status.seq
-        seq = status.seq if is_past_the_end else after_seq
+        """A job that some other request has started; it goes on when this caller leaves.
+
+        `body` is the same request sent again, None where the caller names the job.
+        """
+        seq = min(after_seq, status.seq) if status.is_final else after_seq
         timeout_s = (status.deadline_ms - status.accepted_ms) / 1000
+        heading = self._heading(status.job_id, status.model, status.accepted_ms // 1000, status.session_id, body)
         return Running(
             Followed(status.job_id, identity.tenant_id, seq, _give_up_at(timeout_s), status.session_id is not None),
-            self._heading(status.job_id, status.model, status.accepted_ms // 1000, status.session_id, has_usage),
+            replace(heading, has_usage=True) if has_usage else heading,
             usage or LimitUsage(),
-            is_held_text_sent=is_past_the_end,
+            is_return=True,
+            after_seq=after_seq,
         )
 
     def _heading(
@@ -77,12 +84,15 @@ class Runs:
         model: str,
         created: int,
         session_id: str | None,
-        has_usage: bool,
+        body: ChatCompletionBody | None,
         truncation: Truncation | None = None,
     ) -> Heading:
         digest = self._catalogue.get(model).sha256
         fingerprint = f"fp_{digest[:12]}" if digest else "fp_drover"
-        return Heading(job_id, model, created, fingerprint, session_id, truncation, has_usage)
+        heading = Heading(job_id, model, created, fingerprint, session_id, truncation)
+        if body is None:
+            return heading
+        return replace(heading, has_usage=body.wants_usage, tier=body.told_tier, choices=body.n or 1)
 
 
 def _give_up_at(timeout_s: float) -> float:

@@ -1,14 +1,17 @@
 """The gateway's calls to the session service."""
 
+from urllib.parse import quote
+
 import httpx
 from pydantic import BaseModel
 
 from gateway.upstream import Upstream
 from shared.bodies.keys import Identity, VerifyKeyBody
 from shared.bodies.messages import Message
+from shared.bodies.stored_messages import StoredMessageListBody
+from shared.bodies.stored_turns import TurnBody
 from shared.bodies.turns import BeginTurnBody, BegunTurnBody, CountTokensBody, TokenCountBody
 
-VERIFY_TIMEOUT_S = 3.0
 READY_TIMEOUT_S = 1.0
 TENANT_HEADER = "X-Drover-Tenant"
 
@@ -16,13 +19,15 @@ TENANT_HEADER = "X-Drover-Tenant"
 class SessionsClient:
     """Keys, turns, token counts and stored conversations. Every method raises UnavailableError if nobody answers."""
 
-    def __init__(self, upstream: Upstream):
+    def __init__(self, upstream: Upstream, *, key_check_timeout_s: float):
         self._upstream = upstream
+        self._key_check_timeout_s = key_check_timeout_s
 
     async def verify_key(self, api_key: str) -> Identity:
         """Who has this key. Raises AuthenticationError."""
         body = VerifyKeyBody(api_key=api_key)
-        answer = await self._upstream.call("POST", "/internal/keys/verify", body=body, timeout_s=VERIFY_TIMEOUT_S)
+        timeout_s = self._key_check_timeout_s
+        answer = await self._upstream.call("POST", "/internal/keys/verify", body=body, timeout_s=timeout_s)
         return Identity.model_validate_json(answer.content)
 
     async def begin_turn(self, body: BeginTurnBody) -> BegunTurnBody:
@@ -30,9 +35,26 @@ class SessionsClient:
         answer = await self._upstream.call("POST", "/internal/turns", body=body)
         return BegunTurnBody.model_validate_json(answer.content)
 
-    async def abort_turn(self, turn_id: str) -> None:
-        """Undo a turn that was begun and whose job was not accepted."""
-        await self._upstream.call("POST", f"/internal/turns/{turn_id}/abort")
+    async def abort_turn(self, turn_id: str, tenant_id: str | None = None) -> None:
+        """Undo a turn that was begun and whose job was not accepted. Raises NotFoundError."""
+        headers = {} if tenant_id is None else {TENANT_HEADER: tenant_id}
+        await self._upstream.call("POST", f"/internal/turns/{turn_id}/abort", headers=headers)
+
+    async def turn(self, turn_id: str, tenant_id: str) -> TurnBody:
+        """Raises NotFoundError, also for another tenant's."""
+        answer = await self._upstream.call("GET", _turn(turn_id), headers={TENANT_HEADER: tenant_id})
+        return TurnBody.model_validate_json(answer.content)
+
+    async def turn_inputs(self, turn_id: str, tenant_id: str, page: dict[str, str]) -> StoredMessageListBody:
+        """The messages that the turn began with; `page` has limit, after, before, order. Raises NotFoundError."""
+        path = f"{_turn(turn_id)}/inputs"
+        answer = await self._upstream.call("GET", path, params=page, headers={TENANT_HEADER: tenant_id})
+        return StoredMessageListBody.model_validate_json(answer.content)
+
+    async def delete_turn(self, turn_id: str, tenant_id: str) -> None:
+        """Raises NotFoundError, also for another tenant's."""
+        headers = {TENANT_HEADER: tenant_id}
+        await self._upstream.call("DELETE", _turn(turn_id), headers=headers, is_repeatable=False)
 
     async def count_prompt_tokens(self, model: str, messages: list[Message]) -> int:
         """Tokens of the whole prompt, template included, as the worker will see them."""
@@ -62,3 +84,7 @@ class SessionsClient:
     async def check(self) -> None:
         """Raises UnavailableError when the session service is not ready."""
         await self._upstream.call("GET", "/readyz", timeout_s=READY_TIMEOUT_S)
+
+
+def _turn(turn_id: str) -> str:
+    return f"/internal/turns/{quote(turn_id, safe='')}"

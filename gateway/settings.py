@@ -19,7 +19,12 @@ class GatewaySettings(Settings):
 
     max_body_bytes: int = Field(default=4 * 1024 * 1024, ge=1024, description="a longer body is a 413")
     max_queued_jobs: int = Field(default=1000, ge=1, description="more are refused with 503 queue_full")
+    max_choices: int = Field(default=16, ge=1, le=128, description="a larger `n` is a 400")
+    allow_grammar: bool = Field(default=False, description="whether requests may bring llama.cpp grammars of their own")
     default_timeout_s: float = Field(default=600.0, gt=0, description="a job's deadline when the request names none")
+    resume_grace_s: float = Field(
+        default=30.0, ge=5, description="a job that nobody reads any more is cancelled after this"
+    )
 
     key_cache_ttl_s: float = Field(default=60.0, ge=0, le=60, description="a revoked key works at most this long")
     refused_key_cache_ttl_s: float = Field(default=5.0, ge=0, le=60, description="the same for a key that was refused")
@@ -29,6 +34,9 @@ class GatewaySettings(Settings):
     silence_s: float = Field(default=1.0, gt=0, description="a stream without events for this long looks into the log")
     stored_wait_s: float = Field(default=2.0, ge=0, description="how long the last chunk waits for the stored message")
     stream_buffer_events: int = Field(default=256, ge=8, description="more are dropped and read from the log later")
+    stream_buffer_bytes: int = Field(default=65_536, ge=1024, description="the same, by their size")
 
-    redis_timeout_s: float = Field(default=0.9, gt=0, description="one call to the ledger, its retry included")
+    redis_timeout_s: float = Field(default=0.7, gt=0, description="one call to the ledger, its retry included")
+    key_check_timeout_s: float = Field(default=2.0, gt=0, description="how long a key that is not cached is checked")
+    session_timeout_s: float = Field(default=5.0, gt=0, description="any other call to the session service")
     shutdown_grace_s: int = Field(default=20, ge=0, description="open streams may end within this after SIGTERM")

@@ -5,7 +5,6 @@ import orjson
 from shared.errors import DroverError
 
 DONE = b"data: [DONE]\n\n"
-PING = b": ping\n\n"
 
 HEADERS = {
     "Content-Type": "text/event-stream; charset=utf-8",

@@ -1,5 +1,6 @@
 """HTTP calls to another service of Drover: kept-alive connections, time limits, errors of the tree."""
 
+import asyncio
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -59,8 +60,9 @@ class Upstream:
             else httpx.Timeout(timeout_s, connect=CONNECT_TIMEOUT_S),
         )
         try:
-            response = await self._send(request, is_repeatable)
-        except httpx.HTTPError as error:
+            async with asyncio.timeout(timeout_s or self._timeout_s):  # httpx' own starts anew with every read
+                response = await self._send(request, is_repeatable)
+        except (httpx.HTTPError, TimeoutError) as error:
             raise UnavailableError(f"The {self._name} cannot be reached now; try again shortly.") from error
         if response.is_error:
             raise self._described(response)

@@ -1,27 +1,25 @@
 """POST /v1/chat/completions: OpenAI's request body with Drover's few extras."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from gateway.bodies.messages import MessageBody
-from shared.job import SamplingParams
+from gateway.bodies.response_format import ResponseFormat
+from gateway.bodies.sampling import INT64_MAX, SamplingFields
+from shared.job import Constraint, Priority
 
 MAX_STOP_STRINGS = 4
 MAX_MESSAGES = 2048
 """OpenAI's. Rendering and counting cost time by the message: a body full of empty ones would keep others waiting."""
-INT64_MAX = 2**63 - 1
+MAX_GRAMMAR_CHARACTERS = 65_536
 
 UNSUPPORTED = (
     "tools",
     "tool_choice",
     "functions",
     "function_call",
-    "response_format",
-    "logprobs",
-    "top_logprobs",
-    "logit_bias",
     "modalities",
     "audio",
     "prediction",
@@ -29,7 +27,7 @@ UNSUPPORTED = (
 )
 """OpenAI's fields that change the answer and that Drover cannot honour yet: refused, never silently ignored."""
 
-WITHOUT_EFFECT: tuple[Any, ...] = (None, False, [], {}, 0, "none", "auto", ["text"], {"type": "text"})
+WITHOUT_EFFECT: tuple[Any, ...] = (None, False, [], {}, 0, "none", "auto", ["text"])
 """What clients send in those fields when they want nothing of them."""
 
 
@@ -48,27 +46,6 @@ class StreamOptions(BaseModel):
     include_usage: bool = False
 
 
-class SamplingFields(BaseModel):
-    """How the next token is chosen; null means the default."""
-
-    model_config = ConfigDict(strict=True, allow_inf_nan=False)
-
-    temperature: float | None = Field(default=None, ge=0, le=2)
-    top_p: float | None = Field(default=None, ge=0, le=1)
-    top_k: int | None = Field(default=None, ge=0, le=1_000_000)
-    min_p: float | None = Field(default=None, ge=0, le=1)
-    typical_p: float | None = Field(default=None, ge=0, le=1)
-    presence_penalty: float | None = Field(default=None, ge=-2, le=2)
-    frequency_penalty: float | None = Field(default=None, ge=-2, le=2)
-    repeat_penalty: float | None = Field(default=None, gt=0, le=10)
-    seed: int | None = Field(default=None, ge=-INT64_MAX - 1, le=INT64_MAX)
-    ignore_eos: bool | None = None
-
-    def sampling(self) -> SamplingParams:
-        named = {name: getattr(self, name) for name in SamplingFields.model_fields}
-        return SamplingParams(**{name: value for name, value in named.items() if value is not None})
-
-
 class UnsupportedFields(BaseModel):
     """The unsupported fields, so that they can be refused by name."""
 
@@ -76,10 +53,6 @@ class UnsupportedFields(BaseModel):
     tool_choice: Any = None
     functions: Any = None
     function_call: Any = None
-    response_format: Any = None
-    logprobs: Any = None
-    top_logprobs: Any = None
-    logit_bias: Any = None
     modalities: Any = None
     audio: Any = None
     prediction: Any = None
@@ -117,19 +90,52 @@ class ChatCompletionBody(SamplingFields, UnsupportedFields):
     ] = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
-    n: int | None = Field(default=None, ge=1)
+    n: int | None = Field(default=None, ge=1, le=128, description="choices")
+    logprobs: bool | None = None
+    top_logprobs: int | None = Field(default=None, ge=0, le=20)
+    response_format: ResponseFormat | None = None
+    grammar: str | None = Field(
+        default=None, min_length=1, max_length=MAX_GRAMMAR_CHARACTERS, description="llama.cpp's GBNF, where allowed"
+    )
+    service_tier: Literal["auto", "default", "flex", "scale", "priority", "fast"] | None = Field(
+        default=None, description="flex: when there is room beside the others; all else is the default"
+    )
     user: str | None = None
     metadata: dict[str, str] | None = None
 
     session_id: str | None = Field(default=None, min_length=1, max_length=128, description="Drover: go on with it")
     timeout_s: float | None = Field(default=None, gt=0, le=86_400, description="Drover: the request's deadline")
 
-    @field_validator("n")
+    @field_validator("top_logprobs")
     @classmethod
-    def _is_one(cls, n: int | None) -> int | None:
-        if n not in (None, 1):
-            raise PydanticCustomError("unsupported", "Only one choice per request is supported; ask again for more.")
-        return n
+    def _needs_logprobs(cls, top: int | None, info: ValidationInfo) -> int | None:
+        if top and not info.data.get("logprobs"):
+            raise PydanticCustomError("needs_logprobs", "It is only allowed when 'logprobs' is true.")
+        return top
+
+    @property
+    def wanted_logprobs(self) -> int | None:
+        """How many likeliest tokens to tell beside each chosen one; None: no logprobs."""
+        return (self.top_logprobs or 0) if self.logprobs else None
+
+    @property
+    def constrained_by_format(self) -> Constraint | None:
+        return self.response_format.constraint() if self.response_format is not None else None
+
+    @property
+    def constraint(self) -> Constraint | None:
+        if self.grammar is not None:
+            return Constraint(kind="gbnf", source=self.grammar)
+        return self.constrained_by_format
+
+    @property
+    def priority(self) -> Priority:
+        return "batch" if self.service_tier == "flex" else "interactive"
+
+    @property
+    def told_tier(self) -> str | None:
+        """The tier that serves the request, told only to who named one."""
+        return {None: None, "flex": "flex"}.get(self.service_tier, "default")
 
     @property
     def token_limit(self) -> int | None:

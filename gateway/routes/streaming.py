@@ -9,7 +9,6 @@ def event_stream(gateway: Gateway, running: Running) -> EventStream:
     return EventStream(
         gateway.completions.frames(running),
         headers=running.headers(),
-        ping_interval_s=gateway.settings.ping_interval_s,
         stall_s=gateway.settings.send_stall_s,
         on_gone=lambda: gateway.completions.give_up(running),
     )

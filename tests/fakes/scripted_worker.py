@@ -10,10 +10,10 @@ from uuid import uuid4
 import redis
 
 from shared.bodies.workers import WorkerBody
-from shared.events import FinalEvent, FinishReason, TokensEvent, Usage
+from shared.events import ChoiceEnd, FinalEvent, FinishReason, TokenLogprob, TokensEvent, Usage
 from shared.hints import queue_of
 from shared.job import GenerateJob
-from shared.ledger import Claimed, Ledger
+from shared.ledger import Claimed, Lease, Ledger
 
 LEASE_MS = 60_000
 
@@ -22,7 +22,9 @@ LEASE_MS = 60_000
 class ScriptedWorker:
     """Answers every job of `model` with `texts`, one token each; `gate` holds it back before every token.
 
-    `jobs` are the claimed jobs by id, `ended` the finish reasons.
+    Several choices get the same texts in turns; the logprob of each token is minus its seq, that of the likeliest
+    tokens beside it one less each. `loading` is what it says of itself. `jobs` are the claimed jobs by id, `ended` the
+    finish reasons.
     """
 
     redis_url: str
@@ -35,6 +37,7 @@ class ScriptedWorker:
     gate: threading.Event = field(default_factory=threading.Event)
     jobs: dict[str, GenerateJob] = field(default_factory=dict)
     ended: dict[str, str] = field(default_factory=dict)
+    loading: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._client = redis.Redis.from_url(self.redis_url)
@@ -46,7 +49,13 @@ class ScriptedWorker:
     @contextmanager
     def at_work(self) -> Iterator["ScriptedWorker"]:
         body = WorkerBody(
-            id="scripted", engine="scripted", held_models=[self.model], slots=8, busy_slots=0, free_bytes=0
+            id="scripted",
+            engine="scripted",
+            held_models=[self.model],
+            loading=self.loading,
+            slots=8,
+            busy_slots=0,
+            free_bytes=0,
         )
         self._ledger.publish_worker(body, 60_000)
         poller = threading.Thread(target=self._poll)
@@ -74,22 +83,38 @@ class ScriptedWorker:
             time.sleep(0.005)
 
     def _generate(self, claimed: Claimed) -> None:
-        job_id, reason = claimed.job.id, self.finish_reason
+        job, reason = claimed.job, self.finish_reason
         said = 0
         for text in self.texts:
             answer = "ok"
             while not self.gate.wait(0.01) and answer == "ok":
-                answer = self._ledger.renew("scripted", [(job_id, claimed.epoch)], LEASE_MS)[0]
+                answer = self._ledger.renew("scripted", [Lease(job.id, claimed.epoch)], LEASE_MS)[0]
             if self._stop.is_set() or answer != "ok":
                 reason = "cancelled"
                 break
-            said += 1
-            if self._ledger.append([TokensEvent(job_id, said, claimed.epoch, [said], [text])])[0] != "ok":
+            if self._ledger.append([_event(claimed, said + 1, text)])[0] != "ok":
                 reason = "cancelled"
                 break
+            said += job.n
             time.sleep(self.pause_s)
         error = self.error if reason == "error" else None
         usage = Usage(prompt_tokens=7, completion_tokens=said, cached_tokens=3)
         held = self.held_text if reason == "stop" else ""
-        self._ledger.finish(FinalEvent(job_id, said, claimed.epoch, reason, held, usage, error))
-        self.ended[job_id] = reason
+        others = (ChoiceEnd(reason, held),) * (job.n - 1)
+        self._ledger.finish(FinalEvent(job.id, said, claimed.epoch, reason, held, usage, error, others))
+        self.ended[job.id] = reason
+
+
+def _event(claimed: Claimed, seq: int, text: str) -> TokensEvent:
+    """One token of each choice."""
+    job = claimed.job
+    seqs = range(seq, seq + job.n)
+    logprobs = None
+    if job.top_logprobs is not None:
+        logprobs = [[TokenLogprob(at, -float(at), text.encode()), *_likeliest(at, job.top_logprobs)] for at in seqs]
+    choices = list(range(job.n)) if job.n > 1 else None
+    return TokensEvent(job.id, seq, claimed.epoch, list(seqs), [text] * job.n, choices, logprobs)
+
+
+def _likeliest(seq: int, top: int) -> list[TokenLogprob]:
+    return [TokenLogprob(place, -float(seq + place), b"x") for place in range(top)]

@@ -10,7 +10,7 @@ import httpx
 
 @dataclass(frozen=True)
 class Frame:
-    """One event; `data` is "[DONE]" or the decoded JSON, None for a comment."""
+    """One event; `data` is "[DONE]" or the decoded JSON, of a comment its text."""
 
     id: int | None
     event: str
@@ -18,7 +18,12 @@ class Frame:
 
 
 def frames(response: httpx.Response) -> Iterator[Frame]:
-    """The frames as they arrive. Leaves the response open when the caller stops reading."""
+    """The events as they arrive, without comments. Leaves the response open when the caller stops reading."""
+    return (frame for frame in frames_and_comments(response) if frame.event != "comment")
+
+
+def frames_and_comments(response: httpx.Response) -> Iterator[Frame]:
+    """The same with the comments."""
     seen_id: int | None = None
     event, data = "message", None
     for line in response.iter_lines():
@@ -30,7 +35,7 @@ def frames(response: httpx.Response) -> Iterator[Frame]:
         elif name == "data":
             data = value if value == "[DONE]" else json.loads(value)
         elif line.startswith(":"):
-            yield Frame(None, "comment", None)
+            yield Frame(None, "comment", line[2:])
         elif line == "":
             if data is not None:
                 yield Frame(seen_id, event, data)

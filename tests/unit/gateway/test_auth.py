@@ -40,7 +40,7 @@ def service() -> Service:
 def authenticator(service: Service) -> Authenticator:
     upstream = Upstream("session service", "http://sessions", SecretStr("x"), timeout_s=1)
     upstream._client = httpx.AsyncClient(transport=httpx.MockTransport(service), base_url="http://sessions")
-    return Authenticator(SessionsClient(upstream), ttl_s=60, refused_ttl_s=5)
+    return Authenticator(SessionsClient(upstream, key_check_timeout_s=3.0), ttl_s=60, refused_ttl_s=5)
 
 
 async def test_a_known_key_is_asked_for_once_even_by_many_at_a_time(authenticator: Any, service: Service) -> None:

@@ -1,3 +1,4 @@
+import json
 from typing import Any
 
 import pytest
@@ -50,8 +51,31 @@ def test_a_plain_request_takes_every_default() -> None:
         {"max_completion_tokens": 0},
         {"stop": ["a"] * 5},
         {"stream": "yes"},
-        {"n": 2},
         {"n": 0},
+        {"n": 129},
+        {"repeat_last_n": -2},
+        {"dry_multiplier": -1},
+        {"dry_base": 0.5},
+        {"dry_allowed_length": -1},
+        {"dry_penalty_last_n": 1.5},
+        {"dry_sequence_breakers": ["a"] * 17},
+        {"mirostat": 3},
+        {"mirostat": True},
+        {"mirostat_tau": -1},
+        {"mirostat_eta": 2},
+        {"min_tokens": -1},
+        {"logit_bias": {"a": 1}},
+        {"logit_bias": {"-1": 1}},
+        {"logit_bias": {"\u0663": 1}},
+        {"logit_bias": {str(2**31): 1}},
+        {"logit_bias": [1]},
+        {"logit_bias": {str(token): 1 for token in range(301)}},
+        {"logprobs": 1},
+        {"top_logprobs": 21},
+        {"top_logprobs": 3},
+        {"service_tier": "gold"},
+        {"grammar": ""},
+        {"response_format": "json"},
         {"user": 7},
         {"metadata": "x"},
         {"messages": HELLO * 2049},
@@ -75,14 +99,14 @@ def test_what_is_not_supported_is_refused_and_never_ignored(name: str) -> None:
 
 @pytest.mark.parametrize(
     "fields",
-    [{"tools": []}, {"logprobs": False}, {"response_format": {"type": "text"}}, {"tool_choice": "none"}, {"n": 1}],
+    [{"tools": []}, {"functions": None}, {"modalities": ["text"]}, {"tool_choice": "none"}],
 )
 def test_an_unsupported_field_that_asks_for_nothing_is_accepted(fields: dict[str, Any]) -> None:
     read(**fields)
 
 
 def test_unknown_fields_are_ignored() -> None:
-    read(service_tier="auto", something_new={"a": 1})
+    read(store=False, something_new={"a": 1})
 
 
 def test_the_newer_name_of_the_token_limit_wins() -> None:
@@ -135,3 +159,79 @@ def test_a_part_that_is_not_text_is_refused_with_its_message(part: Any) -> None:
 )
 def test_a_malformed_message_is_refused_at_its_field(message: dict[str, Any], param: str) -> None:
     assert wrong_field(messages=[message]) == f"messages.0.{param}"
+
+
+def test_llama_cpps_parameters_reach_the_sampling() -> None:
+    sampling = read(mirostat=2, mirostat_tau=3, dry_sequence_breakers=["x"], repeat_last_n=-1, min_tokens=4).sampling()
+
+    assert (sampling.mirostat, sampling.mirostat_tau, sampling.repeat_last_n, sampling.min_tokens) == (2, 3, -1, 4)
+    assert sampling.dry_sequence_breakers == ("x",)
+
+
+def test_biases_are_by_token_id() -> None:
+    assert read(logit_bias={"7": -100, "008": 1.5}).sampling().logit_bias == {7: -100, 8: 1.5}
+
+
+def test_a_bias_out_of_range_is_refused_at_its_key() -> None:
+    assert wrong_field(logit_bias={"7": 101}) == "logit_bias.7"
+
+
+@pytest.mark.parametrize(
+    ("fields", "wanted"),
+    [({}, None), ({"logprobs": True}, 0), ({"logprobs": True, "top_logprobs": 5}, 5), ({"top_logprobs": 0}, None)],
+)
+def test_logprobs_are_wanted_only_when_asked_for(fields: dict[str, Any], wanted: int | None) -> None:
+    assert read(**fields).wanted_logprobs == wanted
+
+
+@pytest.mark.parametrize(
+    ("tier", "priority", "told"),
+    [(None, "interactive", None), ("flex", "batch", "flex"), ("auto", "interactive", "default")],
+)
+def test_the_tier_chooses_the_priority(tier: str | None, priority: str, told: str | None) -> None:
+    body = read(service_tier=tier)
+
+    assert (body.priority, body.told_tier) == (priority, told)
+
+
+SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
+
+
+@pytest.mark.parametrize(
+    ("response_format", "kind"),
+    [
+        ({"type": "text"}, None),
+        ({"type": "json_object"}, "json_object"),
+        ({"type": "json_object", "schema": SCHEMA}, "json_schema"),
+        ({"type": "json_schema", "json_schema": {"name": "s", "schema": SCHEMA, "strict": True}}, "json_schema"),
+        ({"type": "json_schema", "json_schema": {"name": "s"}}, "json_object"),
+    ],
+)
+def test_a_response_format_becomes_a_constraint(response_format: dict[str, Any], kind: str | None) -> None:
+    constraint = read(response_format=response_format).constraint
+
+    assert (constraint and constraint.kind) == kind
+    if constraint and kind == "json_schema":
+        assert json.loads(constraint.source) == SCHEMA
+
+
+@pytest.mark.parametrize(
+    ("response_format", "field"),
+    [
+        ({"type": "yaml"}, "response_format.type"),
+        ({"type": "json_schema"}, "response_format.json_schema"),
+        ({"type": "json_schema", "json_schema": {"schema": {}}}, "response_format.json_schema.name"),
+        ({"type": "json_schema", "json_schema": {"name": "a b", "schema": {}}}, "response_format.json_schema.name"),
+        ({"type": "json_schema", "json_schema": {"name": "a", "schema": []}}, "response_format.json_schema.schema"),
+        (
+            {"type": "json_schema", "json_schema": {"name": "a", "schema": {"$ref": "http://x"}}},
+            "response_format.json_schema.schema",
+        ),
+    ],
+)
+def test_a_malformed_response_format_is_refused_at_its_field(response_format: dict[str, Any], field: str) -> None:
+    assert wrong_field(response_format=response_format) == field
+
+
+def test_every_body_has_a_digest() -> None:
+    read(logit_bias={"7": 1}, response_format={"type": "json_object", "schema": SCHEMA}).model_dump_json()

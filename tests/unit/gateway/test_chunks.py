@@ -1,10 +1,11 @@
 import json
 from typing import Any
 
-from gateway.chunks import ChunkWriter, Heading, whole_completion
+from gateway.chunks import ChunkWriter
 from gateway.follow import Ended
+from gateway.heading import Heading
 from shared.bodies.turns import Truncation
-from shared.events import FinalEvent, FinishReason, TokensEvent, Usage
+from shared.events import ChoiceEnd, FinalEvent, FinishReason, TokenLogprob, TokensEvent, Usage
 
 HEADING = Heading("j1", "m%d", 1700000000, "fp_x")
 HEAD = (
@@ -57,7 +58,8 @@ def test_text_that_was_held_back_comes_before_the_end_with_an_id_of_its_own() ->
 
     assert frames.startswith(b"id: 4\n")
     assert data_of(frames)[0]["choices"][0]["delta"] == {"content": "tail"}
-    assert b"tail" not in writer.closing(ended(text="tail"), is_text_sent=True)
+    assert b"tail" in writer.closing(ended(text="tail"), after_seq=3)
+    assert b"tail" not in writer.closing(ended(text="tail"), after_seq=4)
 
 
 def test_usage_is_null_until_a_chunk_without_choices_tells_it() -> None:
@@ -85,25 +87,87 @@ def test_what_was_dropped_or_not_stored_is_told_in_the_last_chunk() -> None:
     assert "drover" not in data_of(ChunkWriter(HEADING).closing(ended(is_persisted=True)))[0]
 
 
-def test_a_whole_completion_has_openais_shape() -> None:
-    assert json.loads(whole_completion(HEADING, "Hi", ended("length"))) == {
-        "id": "chatcmpl-j1",
-        "object": "chat.completion",
-        "created": 1700000000,
-        "model": "m%d",
-        "system_fingerprint": "fp_x",
-        "choices": [
+def test_a_cancelled_job_ends_with_a_reason_that_clients_know_and_says_so() -> None:
+    last = data_of(ChunkWriter(HEADING).closing(ended("cancelled")))[0]
+
+    assert last["choices"][0]["finish_reason"] == "length"
+    assert last["drover"] == {"cancelled": True}
+
+
+def test_the_tier_is_told_to_who_asked_for_one() -> None:
+    writer = ChunkWriter(Heading("j1", "m", 1, "fp", tier="flex"))
+
+    assert [chunk["service_tier"] for chunk in data_of(writer.opening() + writer.tokens([tokens(1, "a")]))] == [
+        "flex",
+        "flex",
+    ]
+    assert "service_tier" not in data_of(ChunkWriter(HEADING).opening())[0]
+
+
+def chosen(*choices: int) -> TokensEvent:
+    texts = [str(choice) for choice in choices]
+    return TokensEvent("j1", 1, 1, list(range(len(texts))), texts, list(choices))
+
+
+def test_each_run_of_a_choice_is_a_chunk_with_its_index_and_its_last_seq() -> None:
+    frames = ChunkWriter(HEADING).tokens([chosen(0, 0, 1, 0)])
+
+    told = [(chunk["choices"][0]["index"], chunk["choices"][0]["delta"]["content"]) for chunk in data_of(frames)]
+    assert told == [(0, "00"), (1, "1"), (0, "0")]
+    assert [line for line in frames.split(b"\n") if line.startswith(b"id")] == [b"id: 2", b"id: 3", b"id: 4"]
+
+
+def test_each_choice_has_its_role_its_held_text_and_one_finish_chunk() -> None:
+    writer = ChunkWriter(Heading("j1", "m", 1, "fp", choices=2))
+    final = FinalEvent("j1", 4, 1, "stop", "tail0", Usage(), None, (ChoiceEnd("length", "tail1"),))
+
+    opening, closing = data_of(writer.opening()), writer.closing(Ended(final, None))
+
+    assert [chunk["choices"][0]["index"] for chunk in opening] == [0, 1]
+    told = [chunk["choices"][0] for chunk in data_of(closing)[:-1]]
+    assert [choice["delta"] for choice in told] == [{"content": "tail0"}, {"content": "tail1"}, {}, {}]
+    assert [choice["finish_reason"] for choice in told] == [None, None, "stop", "length"]
+    assert [choice["index"] for choice in told] == [0, 1, 0, 1]
+
+
+def test_a_caller_between_two_held_texts_gets_only_the_second() -> None:
+    writer = ChunkWriter(Heading("j1", "m", 1, "fp", choices=2))
+    final = FinalEvent("j1", 4, 1, "stop", "tail0", Usage(), None, (ChoiceEnd("length", "tail1"),))
+
+    closing = writer.closing(Ended(final, None), after_seq=5)
+
+    assert b"tail0" not in closing
+    assert b"tail1" in closing
+
+
+def test_a_job_of_several_choices_that_was_cancelled_from_outside_ends_all_of_them() -> None:
+    writer = ChunkWriter(HEADING)
+    writer.tokens([chosen(0, 1, 2)])
+
+    told = data_of(writer.closing(ended("cancelled")))[:-1]
+
+    assert [(chunk["choices"][0]["index"], chunk["choices"][0]["finish_reason"]) for chunk in told] == [
+        (0, "length"),
+        (1, "length"),
+        (2, "length"),
+    ]
+
+
+def test_logprobs_have_openais_shape_also_for_a_token_whose_text_is_held_back() -> None:
+    places = [TokenLogprob(7, -0.5, b"\xe2\x82"), TokenLogprob(8, -1.5, b"a")]
+    event = TokensEvent("j1", 1, 1, [7], [""], None, [places])
+
+    choice = data_of(ChunkWriter(HEADING).tokens([event]))[0]["choices"][0]
+
+    assert choice["delta"] == {"content": ""}
+    assert choice["logprobs"] == {
+        "content": [
             {
-                "index": 0,
-                "message": {"role": "assistant", "content": "Hi", "refusal": None, "annotations": []},
-                "logprobs": None,
-                "finish_reason": "length",
+                "token": "\ufffd",
+                "logprob": -0.5,
+                "bytes": [0xE2, 0x82],
+                "top_logprobs": [{"token": "a", "logprob": -1.5, "bytes": [97]}],
             }
         ],
-        "usage": {
-            "prompt_tokens": 7,
-            "completion_tokens": 3,
-            "total_tokens": 10,
-            "prompt_tokens_details": {"cached_tokens": 2},
-        },
+        "refusal": None,
     }

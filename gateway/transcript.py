@@ -1,0 +1,52 @@
+"""A job's answer in one piece, as it is collected for a caller who does not stream."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from gateway.follow import Ended
+from gateway.heading import Heading, ends_of, usage_fields
+from gateway.logprobs import logprobs_fields
+from shared.events import TokenLogprob, TokensEvent
+
+
+class Transcript:
+    """The texts, and logprobs if there are any, of each choice."""
+
+    def __init__(self, heading: Heading):
+        self._heading = heading
+        self._texts: dict[int, list[str]] = {}
+        self._logprobs: dict[int, list[list[TokenLogprob]]] = {}
+
+    def add(self, events: Sequence[TokensEvent]) -> None:
+        for event in events:
+            if event.choices is None:
+                self._texts.setdefault(0, []).extend(event.texts)
+            else:
+                for choice, text in zip(event.choices, event.texts, strict=True):
+                    self._texts.setdefault(choice, []).append(text)
+            if event.logprobs is not None:
+                choices = event.choices or [0] * len(event.logprobs)
+                for choice, places in zip(choices, event.logprobs, strict=True):
+                    self._logprobs.setdefault(choice, []).append(places)
+
+    def completion(self, ended: Ended) -> bytes:
+        """OpenAI's chat completion, when all has been added."""
+        choices = max(self._heading.choices, 1 + len(ended.final.others), 1 + max(self._texts, default=0))
+        told = [self._choice(index, *end) for index, end in enumerate(ends_of(ended.final, choices))]
+        return orjson.dumps(
+            {
+                **self._heading.fields("chat.completion"),
+                "choices": told,
+                "usage": usage_fields(ended.final.usage),
+                **self._heading.extras(ended),
+            }
+        )
+
+    def _choice(self, index: int, finish_reason: str, held_text: str) -> dict[str, Any]:
+        text = "".join([*self._texts.get(index, ()), held_text])
+        message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None, "annotations": []}
+        has_logprobs = index in self._logprobs
+        logprobs = logprobs_fields(self._logprobs[index]) if has_logprobs else None
+        return {"index": index, "message": message, "logprobs": logprobs, "finish_reason": finish_reason}
