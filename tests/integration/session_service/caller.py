@@ -44,6 +44,11 @@ class Turns:
     tenant: str
     session_id: str
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """Who calls."""
+        return {"X-Drover-Tenant": self.tenant}
+
     async def begin(self, *texts: str, **fields: Any) -> httpx.Response:
         messages = [{"role": "user", "content": text} for text in texts or ("Hello",)]
         body = {
@@ -71,7 +76,15 @@ class Turns:
         await self.ledger.accept(job, Limits(), max_queued_jobs=100)
 
     async def end_job(self, turn_id: str, texts: Sequence[str] = ("Hel", "lo"), reason: FinishReason = "stop") -> None:
-        await asyncio.to_thread(self._end, turn_id, texts, reason)
+        await self.finish(await self.claim(turn_id), texts, reason)
+
+    async def claim(self, turn_id: str) -> Claimed:
+        """A worker takes the job."""
+        return await asyncio.to_thread(self._claim, turn_id)
+
+    async def finish(self, claimed: Claimed, texts: Sequence[str], reason: FinishReason) -> None:
+        """The worker says these tokens, and the end."""
+        await asyncio.to_thread(self._finish, claimed, texts, reason)
 
     async def run(self, *texts: str, reply: Sequence[str] = ("Hel", "lo"), reason: FinishReason = "stop") -> str:
         """A whole turn up to the outbox; its id."""
@@ -87,11 +100,16 @@ class Turns:
         data: list[dict[str, Any]] = answer.json()["data"]
         return data
 
-    def _end(self, turn_id: str, texts: Sequence[str], reason: FinishReason) -> None:
+    def _claim(self, turn_id: str) -> Claimed:
+        with redis.Redis.from_url(self.redis_url) as client:
+            claimed = Ledger(client).claim(turn_id, worker_id="w", claim_id=uuid4().hex, lease_ms=60_000)
+            assert isinstance(claimed, Claimed)
+            return claimed
+
+    def _finish(self, claimed: Claimed, texts: Sequence[str], reason: FinishReason) -> None:
+        turn_id = claimed.job.id
         with redis.Redis.from_url(self.redis_url) as client:
             ledger = Ledger(client)
-            claimed = ledger.claim(turn_id, worker_id="w", claim_id=uuid4().hex, lease_ms=60_000)
-            assert isinstance(claimed, Claimed)
             count = len(texts)
             if texts:
                 ledger.append([TokensEvent(turn_id, 1, claimed.epoch, list(range(count)), list(texts))])
