@@ -26,6 +26,10 @@ class Shape:
     extra_tokens: int = 0
     """Further words in the vocabulary, to make it as large as a real one."""
     seed: int = 7
+    kv_heads: int = 0
+    """Heads of keys and values; 0: as many as `heads`."""
+    is_q8: bool = False
+    """Whether the matrices are Q8_0; every number of columns must then be divisible by 32."""
 
 
 def write_random_gguf(
@@ -43,13 +47,13 @@ def write_random_gguf(
     writer.add_block_count(shape.layers)
     writer.add_feed_forward_length(shape.hidden)
     writer.add_head_count(shape.heads)
-    writer.add_head_count_kv(shape.heads)
+    writer.add_head_count_kv(shape.kv_heads or shape.heads)
     writer.add_rope_dimension_count(shape.width // shape.heads)
     writer.add_layer_norm_rms_eps(1e-5)
     if pooling is not None:
         writer.add_pooling_type(pooling)
     for name, tensor in _tensors(shape, weight):
-        writer.add_tensor(name, tensor)
+        writer.add_tensor(name, tensor, raw_dtype=gguf.GGMLQuantizationType.Q8_0 if tensor.dtype == np.uint8 else None)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -83,6 +87,8 @@ def _tensors(shape: Shape, weight: float | None) -> list[tuple[str, np.ndarray]]
     random = np.random.default_rng(shape.seed)
 
     def matrix(rows: int, columns: int) -> np.ndarray:
+        if shape.is_q8:
+            return q8_blocks(random, rows, columns)
         values: np.ndarray = random.standard_normal((rows, columns)) / np.sqrt(columns)
         return values.astype(np.float16)
 
@@ -93,7 +99,9 @@ def _tensors(shape: Shape, weight: float | None) -> list[tuple[str, np.ndarray]]
     tensors = [("token_embd.weight", matrix(vocabulary, shape.width))]
     for layer in range(shape.layers):
         tensors += [(f"blk.{layer}.attn_norm.weight", norm()), (f"blk.{layer}.ffn_norm.weight", norm())]
-        tensors += [(f"blk.{layer}.attn_{part}.weight", matrix(shape.width, shape.width)) for part in "qkv"]
+        kv_width = shape.width // shape.heads * (shape.kv_heads or shape.heads)
+        widths = {"q": shape.width, "k": kv_width, "v": kv_width}
+        tensors += [(f"blk.{layer}.attn_{part}.weight", matrix(rows, shape.width)) for part, rows in widths.items()]
         tensors += [
             (f"blk.{layer}.attn_output.weight", matrix(shape.width, shape.width)),
             (f"blk.{layer}.ffn_gate.weight", matrix(shape.hidden, shape.width)),
@@ -101,3 +109,12 @@ def _tensors(shape: Shape, weight: float | None) -> list[tuple[str, np.ndarray]]
             (f"blk.{layer}.ffn_down.weight", matrix(shape.width, shape.hidden)),
         ]
     return [*tensors, ("output_norm.weight", norm(1.0 if weight is None else weight))]
+
+
+def q8_blocks(random: np.random.Generator, rows: int, columns: int) -> np.ndarray:
+    """A random matrix as Q8_0 has it: for 32 weights a float16 scale and 32 signed bytes."""
+    blocks = random.integers(-127, 128, (rows, columns // 32, 34), dtype=np.int8).view(np.uint8)
+    # The bytes spread evenly up to 127, so their deviation is 127 / sqrt(3).
+    scale = np.array([np.sqrt(3) / 127 / np.sqrt(columns)], dtype=np.float16).view(np.uint8)
+    blocks[:, :, :2] = scale
+    return blocks.reshape(rows, columns // 32 * 34)
