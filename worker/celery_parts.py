@@ -84,5 +84,6 @@ class FollowingConsumer(Consumer):  # type: ignore[misc]  # celery ships no type
         for queue in taken - wanted:
             self.cancel_task_queue(queue)
         for queue in sorted(wanted - taken):
-            self.add_task_queue(queue)
+            # Looked up, it is what its senders declare: add_task_queue would make a classic queue of it on RabbitMQ.
+            self.add_task_queue(self.app.amqp.queues[queue].name)
         self._subscription.follows(wanted)
