@@ -39,9 +39,10 @@ class LlamaSlots:
         return [self._ids[slot] for slot in slots]
 
     def rest(self, slot: int) -> None:
-        """The slot keeps what it holds and does not decode for now."""
-        self._resting.add(slot)
-        self._has_changed = True
+        """The slot keeps what it holds, if it holds anything, and does not decode for now."""
+        if slot in self._ids:
+            self._resting.add(slot)
+            self._has_changed = True
 
     def clear(self, slot: int) -> None:
         """Forget what the slot holds."""
