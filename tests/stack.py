@@ -47,9 +47,6 @@ class Stack:
     def log(self, name: str) -> str:
         return (self.state_dir / "logs" / f"{name}.log").read_text(errors="replace")
 
-    def kill_pid(self, pid: int) -> None:
-        os.kill(pid, signal.SIGKILL)
-
     def kill(self, role: str, index: int = 0) -> None:
         """kill -9 of one process of that role."""
         os.kill(self.pids(role)[index], signal.SIGKILL)

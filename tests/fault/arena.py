@@ -116,14 +116,23 @@ class Arena:
         """A random while."""
         time.sleep(self.chance.uniform(low_s, high_s))
 
+    def calm(self, low_s: float, high_s: float) -> None:
+        """A random while after the stack has become whole again, so that what comes next meets running jobs."""
+        self.stack.wait_until_whole()
+        self.sleep(low_s, high_s)
+
     def redis(self) -> redis.Redis:
         return redis.Redis.from_url(self.stack.redis_url, socket_timeout=5)
 
     def metric(self, role: str, name: str) -> float:
-        """The sum of a counter over all processes of a role that answer, and over its labels."""
+        """The sum of a counter over the processes of a role that live now, and over its labels."""
         pages = [scrape(process["address"]) for process in self.stack.processes_of(role)]
         found = [re.findall(rf"^{name}(?:\{{[^}}]*\}})? (\S+)$", page, re.MULTILINE) for page in pages]
         return sum(float(value) for values in found for value in values)
+
+    def logged(self, role: str, event: str) -> int:
+        """How often the processes of a role have logged an event, those that are dead included."""
+        return sum(self.stack.log(process["name"]).count(event) for process in self.stack.processes_of(role))
 
     def claims(self, streams: Sequence[Received], *, more_than: int) -> list[str]:
         """Jobs that were claimed more often than that."""

@@ -45,6 +45,10 @@ class Injector:
         """
         return self._signal(self._choose(role, name), signal.SIGKILL, "kill -9")
 
+    def kill_now(self, process: dict[str, Any]) -> Fault:
+        """kill -9 of that process, whatever the others do."""
+        return self._signal(process, signal.SIGKILL, "kill -9")
+
     def terminate(self, role: str, name: str | None = None, *, window_s: float = 4.0) -> Fault:
         """SIGTERM likewise: a drain."""
         return self._signal(self._choose(role, name), signal.SIGTERM, "SIGTERM", window_s=window_s)

@@ -6,7 +6,7 @@ from tests.fault.arena import Arena
 def scenario(arena: Arena) -> None:
     with arena.load():
         for _ in arena.times(short=3, long=100):
-            arena.sleep(1.5, 3)
+            arena.calm(1.5, 3)
             arena.inject.kill("worker")
 
 

@@ -6,7 +6,7 @@ from tests.fault.arena import Arena
 def scenario(arena: Arena) -> None:
     with arena.load():
         for _ in arena.times(short=3, long=60):
-            arena.sleep(1, 2.5)
+            arena.calm(1, 2.5)
             arena.inject.kill("gateway")
     cuts = sum(received.cuts for received in arena.received)
     arena.expect(cuts, "no stream was cut: the kills hit nothing")
