@@ -20,6 +20,8 @@ def engine_factory(settings: WorkerSettings, catalogue: Catalogue) -> EngineFact
                 prompt_token_ms=settings.simulated_prompt_token_ms,
                 load_ms=settings.simulated_load_ms,
                 answer_tokens=settings.simulated_answer_tokens,
+                poison=settings.simulated_poison,
+                hang_after_steps=settings.simulated_hang_after_steps,
             )
         )
     from worker.engine.llama import LlamaOptions

@@ -44,6 +44,10 @@ class WorkerSettings(Settings):
     simulated_prompt_token_ms: float = Field(default=0.02, ge=0, description="simulated engine: per prompt token")
     simulated_load_ms: float = Field(default=50.0, ge=0, description="simulated engine: time to load a model")
     simulated_answer_tokens: int = Field(default=256, ge=1, description="simulated engine: length of an answer")
+    simulated_poison: str = Field(default="", description="simulated engine: a request with this text kills the worker")
+    simulated_hang_after_steps: int = Field(
+        default=0, ge=0, description="simulated engine: decoding hangs after so many steps; 0: never"
+    )
 
     @field_validator("preload", "pinned", mode="before")
     @classmethod

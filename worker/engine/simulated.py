@@ -4,7 +4,10 @@ It stands in for llama.cpp where the model does not matter: load tests, fault te
 depends on the prompt and the seed alone, so a job that is continued elsewhere says exactly what it would have said.
 """
 
+import os
 import re
+import signal
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -46,6 +49,10 @@ class SimulatedOptions:
     answer_tokens: int = 256
     """Length of an answer, unless max_tokens, a stop string or the context ends it before."""
     model_bytes: int = 64 * 1024 * 1024
+    poison: str = ""
+    """A request with this text kills the process as soon as it is decoded, as a fault in a driver would."""
+    hang_after_steps: int = 0
+    """Decoding hangs for ever after so many steps; 0: it never does."""
 
 
 class SimulatedSampler:
@@ -95,6 +102,8 @@ class SimulatedEngine:
         self.open_samplers = 0
         self.output_rows = options.batch_tokens
         self._held: list[list[int]] = [[] for _ in range(options.slots)]
+        self._is_poisoned = False
+        self._steps = 0
         self._words = {f" {word}": FIRST_WORD + index for index, word in enumerate(WORDS)}
 
     def tokenize(self, text: str) -> list[int]:
@@ -109,6 +118,8 @@ class SimulatedEngine:
     def new_sampler(
         self, job: GenerateJob, prompt: Sequence[int], generated: Sequence[int], choice: int
     ) -> SimulatedSampler:
+        poison = self.options.poison
+        self._is_poisoned |= bool(poison) and poison in job.model_dump_json()
         return SimulatedSampler(self, job, prompt, choice)
 
     def sample(self, draws: Sequence[Draw]) -> list[Sampled | DroverError]:
@@ -133,7 +144,15 @@ class SimulatedEngine:
                 raise DecodeError(f"Slot {piece.slot} is longer than the context.")
         self.rows = sum(piece.rows for piece in pieces)
         prompt_tokens = sum(len(piece.tokens) for piece in pieces if len(piece.tokens) > 1)
+        self._come_to_harm()
         time.sleep((self.options.step_ms + prompt_tokens * self.options.prompt_token_ms) / 1000)
+
+    def _come_to_harm(self) -> None:
+        if self._is_poisoned:
+            os.kill(os.getpid(), signal.SIGKILL)
+        self._steps += 1
+        if 0 < self.options.hang_after_steps < self._steps:
+            threading.Event().wait()
 
     def clear(self, slot: int) -> None:
         self._held[slot] = []

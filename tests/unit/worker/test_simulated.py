@@ -1,5 +1,9 @@
 """The simulated engine says the same to the same prompt, and refuses what llama.cpp would refuse."""
 
+import signal
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -83,3 +87,35 @@ def test_a_prompt_that_fits_by_a_real_vocabulary_fits_here_too() -> None:
     engine = SimulatedFactory(SimulatedOptions(load_ms=0)).open(entry, Path("none"))
 
     assert len(engine.tokenize(text)) < engine.context_length
+
+
+def test_decoding_hangs_after_the_steps_that_are_set() -> None:
+    engine = an_engine(hang_after_steps=1)
+    engine.decode([Piece(0, [1], 0, True)])
+
+    decoding = threading.Thread(target=engine.decode, args=([Piece(0, [1], 1, True)],), daemon=True)
+    decoding.start()
+    decoding.join(timeout=0.1)
+
+    assert decoding.is_alive()
+
+
+def test_a_poisoned_request_kills_the_process_when_it_is_decoded() -> None:
+    code = (
+        "from tests.fakes.sequences import a_job\n"
+        "from shared.catalogue import ModelEntry\n"
+        "from worker.engine.base import Piece\n"
+        "from worker.engine.simulated import SimulatedEngine, SimulatedOptions\n"
+        "entry = ModelEntry(name='m', file='m', kind='chat', context_length=16)\n"
+        "engine = SimulatedEngine(entry, SimulatedOptions(poison='arsenic'))\n"
+        "engine.new_sampler(a_job(prompt='tea'), [1], [], 0)\n"
+        "engine.decode([Piece(0, [1], 0, True)])\n"
+        "print('alive', flush=True)\n"
+        "engine.new_sampler(a_job(prompt='arsenic'), [1], [], 0)\n"
+        "engine.decode([Piece(1, [1], 0, True)])\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[3])
+
+    assert done.stdout.strip() == "alive", done.stderr
+    assert done.returncode == -signal.SIGKILL
