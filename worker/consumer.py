@@ -73,7 +73,7 @@ class Consumer:
             self._thread.join(timeout_s)
 
     def _register(self) -> None:
-        @self._app.task(name=TASK_NAME)  # type: ignore[untyped-decorator]  # celery ships no types
+        @self._app.task(name=TASK_NAME, shared=False)  # type: ignore[untyped-decorator]  # celery ships no types
         def generate(job_id: str) -> None:
             if self._stopping.is_set():
                 raise Reject("this worker is draining", requeue=True)

@@ -10,9 +10,13 @@ from tests.servers import free_port
 
 
 async def test_a_job_is_cancelled_while_its_model_loads(start_worker: StartWorker, jobs: Jobs) -> None:
-    start_worker(simulated_load_ms=20000).wait_ready()
+    worker = start_worker(simulated_load_ms=20000).wait_ready()
     job = await jobs.send()
-    await jobs.wait_for_state(job, "running")
+
+    async def is_loading() -> bool:
+        return any("sim" in body.loading for body in await jobs.ledger.workers() if body.id == worker.id)
+
+    await eventually(is_loading)
 
     await jobs.ledger.cancel(job.id, job.tenant_id)
     _, final = await jobs.result(job, timeout_s=10)
