@@ -12,6 +12,7 @@ TASK_NAME = "worker.generate"
 _BEGUN_STEP = 0
 _STEPS: dict[Priority, int] = {"interactive": 3, "batch": 6}
 """Kombu's priorities on Redis: a list each, the lowest number is taken first."""
+_ONCE_MORE = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
 
 
 def queue_of(model: str) -> str:
@@ -39,8 +40,9 @@ def send_hint(
     """
     has_priorities = "priority_steps" in app.conf.broker_transport_options
     step = _BEGUN_STEP if is_begun and priority == "interactive" else _STEPS[priority]
-    options = {"priority": step} if has_priorities else {}
-    app.send_task(TASK_NAME, args=[job_id], queue=queue_of(model), retry=False, ignore_result=True, **options)
+    # RabbitMQ closes an idle sender's connection, since nobody sends its heartbeats: the next hint needs a second try.
+    options = {"priority": step, "retry": False} if has_priorities else {"retry": True, "retry_policy": _ONCE_MORE}
+    app.send_task(TASK_NAME, args=[job_id], queue=queue_of(model), ignore_result=True, **options)
 
 
 def _settings(broker_url: str) -> dict[str, Any]:
