@@ -8,7 +8,7 @@ from shared.catalogue import ModelEntry
 
 
 class ModelBody(BaseModel):
-    """One model. `created` in seconds since the epoch, `context_length` in tokens."""
+    """One model. `created` in seconds since the epoch, `context_length` in tokens, `parent`: an adapter's base."""
 
     id: str
     object: Literal["model"] = "model"
@@ -17,6 +17,7 @@ class ModelBody(BaseModel):
     kind: Literal["chat", "embedding"]
     context_length: int
     description: str
+    parent: str | None = None
 
     @classmethod
     def of(cls, entry: ModelEntry) -> Self:
@@ -27,6 +28,7 @@ class ModelBody(BaseModel):
             kind=entry.kind,
             context_length=entry.context_length,
             description=entry.description,
+            parent=entry.base or None,
         )
 
 
