@@ -16,7 +16,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from shared.errors import BadRequestError, InferenceError
+from shared.errors import BadRequestError, InferenceError, ModelUnavailableError
 from worker.engine.llama_grammar_process import FITS, OFFER, OPEN, READY, REFUSED, TAKE, TRY
 
 _log = structlog.get_logger(__name__)
@@ -32,7 +32,11 @@ _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "VIRTUAL_ENV"
 
 
 class _Lost(Exception):
-    """The process has died or does not answer."""
+    """The process has died."""
+
+
+class _Slow(_Lost):
+    """The process does not answer: the machine is overloaded, else it would have come to its limit of CPU time."""
 
 
 class Grammar:
@@ -75,6 +79,8 @@ class Grammar:
         try:
             self._connection.send_bytes(request)
             return _answer(self._connection, ANSWER_S)
+        except _Slow as error:
+            raise InferenceError("Structured output takes too long now; try again.") from error
         except (_Lost, OSError) as error:
             message = "This grammar takes too much time or memory; make it smaller, or its alternatives fewer."
             raise BadRequestError(message, param=self._param) from error
@@ -92,17 +98,23 @@ class GrammarProcess:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
-        self._tried: OrderedDict[bytes, BadRequestError | None] = OrderedDict()
+        self._is_closed = False
+        self._tried: OrderedDict[bytes, str] = OrderedDict()
+        """What is wrong with a grammar, by its digest; "" if nothing is."""
 
     def check(self, source: bytes, param: str) -> None:
         """Compile `source` and look up its first tokens, once. Raises BadRequestError that names `param`."""
         digest = sha256(source).digest()
-        if digest not in self._tried:
-            self._tried[digest] = self._try(source, param)
-            while len(self._tried) > MAX_TRIED:
-                self._tried.popitem(last=False)
-        if error := self._tried[digest]:
-            raise BadRequestError(error.message, param=param)
+        with self._lock:
+            is_known, complaint = digest in self._tried, self._tried.get(digest, "")
+        if not is_known:
+            complaint = self._try(source, param)
+            with self._lock:
+                self._tried[digest] = complaint
+                if len(self._tried) > MAX_TRIED:
+                    self._tried.popitem(last=False)
+        if complaint:
+            raise BadRequestError(complaint, param=param)
 
     def new(self, source: bytes, generated: Sequence[int], param: str) -> Grammar:
         """A grammar that has come as far as `generated`. Raises BadRequestError."""
@@ -118,22 +130,25 @@ class GrammarProcess:
     def close(self) -> None:
         """End the process; twice is harmless. Grammars that are open stay so."""
         with self._lock:
+            self._is_closed = True
             self._stop()
 
-    def _try(self, source: bytes, param: str) -> BadRequestError | None:
+    def _try(self, source: bytes, param: str) -> str:
+        """What is wrong with the grammar, "" if nothing is."""
         grammar = self._fork(param)
         try:
             grammar.open(source, ())
-            if not grammar.allowed().any():
-                return BadRequestError("No token of the model begins what this grammar allows.", param=param)
-            return None
+            is_possible = bool(grammar.allowed().any())
+            return "" if is_possible else "No token of the model begins what this grammar allows."
         except BadRequestError as error:
-            return error
+            return error.message
         finally:
             grammar.close()
 
     def _fork(self, param: str) -> Grammar:
         with self._lock:
+            if self._is_closed:
+                raise ModelUnavailableError
             try:
                 return Grammar(self._forked(), self._vocabulary_size, param)
             except (_Lost, OSError):
@@ -194,10 +209,10 @@ class GrammarProcess:
 
 
 def _answer(connection: Connection, timeout_s: float) -> bytes:
-    """Raises _Lost."""
+    """Raises _Lost or _Slow."""
     try:
         if connection.poll(timeout_s):
             return connection.recv_bytes()
     except (EOFError, OSError) as error:
         raise _Lost from error
-    raise _Lost
+    raise _Slow

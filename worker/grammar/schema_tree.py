@@ -12,25 +12,26 @@ MAX_DEPTH = 64
 MAX_PARTS = 20_000
 MAX_STEPS = 10_000
 
-# They could make an answer invalid that the grammar accepts.
-_REFUSED = (
-    "not",
-    "if",
-    "then",
-    "else",
-    "contains",
-    "patternProperties",
-    "propertyNames",
-    "minProperties",
-    "maxProperties",
-    "dependentRequired",
-    "dependentSchemas",
-    "dependencies",
-    "unevaluatedProperties",
-    "unevaluatedItems",
-    "$dynamicRef",
-    "$recursiveRef",
-)
+# They could make an answer invalid that the grammar accepts; with the value beside them they say nothing.
+_REFUSED: dict[str, Any] = {
+    "not": False,
+    "if": True,
+    "then": True,
+    "else": True,
+    "contains": None,
+    "patternProperties": {},
+    "propertyNames": True,
+    "minProperties": 0,
+    "maxProperties": None,
+    "dependentRequired": {},
+    "dependentSchemas": {},
+    "dependencies": {},
+    "unevaluatedProperties": True,
+    "unevaluatedItems": True,
+    "uniqueItems": False,
+    "$dynamicRef": None,
+    "$recursiveRef": None,
+}
 _ANNOTATIONS = frozenset(
     {
         *("title", "description", "default", "examples", "example", "deprecated", "readOnly", "writeOnly"),
@@ -65,11 +66,9 @@ class SchemaTree:
             raise GrammarError("allOf must be a list")
         for part in parts:
             said = _together(said, self.checked(self._followed(part)))
-        for keyword in _REFUSED:
-            if keyword in said and said[keyword] not in ({}, [], True):
+        for keyword, harmless in _REFUSED.items():
+            if keyword in said and said[keyword] != harmless:
                 raise GrammarError(f"{keyword} is not supported")
-        if said.get("uniqueItems"):
-            raise GrammarError("uniqueItems is not supported")
         return said
 
     def alternatives(self, schema: Schema) -> list[Any] | None:
@@ -143,7 +142,7 @@ def _together(one: Schema, other: Schema) -> Schema:
             both[keyword] = [*mine, *(name for name in others if name not in mine)]
         elif keyword == "properties" and isinstance(mine, dict) and isinstance(others, dict):
             if any(mine[name] != others[name] for name in mine.keys() & others.keys()):
-                raise GrammarError("two different schemas for one property are not supported")
+                raise GrammarError("two different schemas for one of the properties are not supported")
             both[keyword] = {**mine, **others}
         else:
             raise GrammarError(f"two different values of {keyword} for one thing are not supported")
