@@ -10,7 +10,6 @@ from redis.exceptions import RedisError
 
 from session_service.database import Database
 from session_service.outcomes import outcome_of, store_outcomes
-from session_service.replies import ToolCallParser
 from session_service.repository.turns import find_pending
 from session_service.tables import TurnTable
 from shared.errors import JobExpiredError, JobNotFoundError, UnavailableError
@@ -23,10 +22,9 @@ POLL_S = 0.05
 class Arrears:
     """One for the whole service."""
 
-    def __init__(self, ledger: AsyncLedger, database: Database, parse_tool_calls: ToolCallParser | None = None):
+    def __init__(self, ledger: AsyncLedger, database: Database):
         self._ledger = ledger
         self._database = database
-        self._parse_tool_calls = parse_tool_calls
 
     async def settle(
         self, tenant_id: str, *, session_id: str | None = None, turn_id: str | None = None, patience_s: float = 0.0
@@ -45,7 +43,7 @@ class Arrears:
             if entry is None:
                 return False
             async with asyncio.timeout(LEDGER_TIMEOUT_S):
-                outcome = await outcome_of(self._ledger, entry, self._parse_tool_calls)
+                outcome = await outcome_of(self._ledger, entry)
         except (RedisError, OSError, TimeoutError) as error:
             raise UnavailableError("The job ledger cannot be reached; try again shortly.") from error
         await store_outcomes(self._database, [outcome])

@@ -40,7 +40,7 @@ async def fit(
         [*await _counted(tx, body, counter, system), *read, *new],
         context_tokens=context_tokens,
         max_tokens=body.max_tokens,
-        count_prompt=lambda messages: counter.count_prompt(body.model, messages),
+        count_prompt=lambda messages: counter.count_prompt(body.model, messages, body.tools),
     )
     told = [counted for counted in read if counted.message.role not in SYSTEM_ROLES]
     dropped_messages = fitting.dropped_messages + totals.messages - len(told)

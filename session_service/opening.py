@@ -177,6 +177,7 @@ async def _open_turn(
         dropped_messages=fitting.dropped_messages,
         dropped_tokens=fitting.dropped_tokens,
         parent_turn_id=body.parent_turn_id,
+        tool_names=[tool.name for tool in body.tools] or None,
         request=body.request,
         details=body.metadata,
     )

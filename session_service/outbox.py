@@ -18,7 +18,6 @@ from redis.exceptions import RedisError, ResponseError
 from session_service.cancellation import is_cancelled
 from session_service.database import Database
 from session_service.outcomes import Outcome, outcome_of, store_outcomes
-from session_service.replies import ToolCallParser
 from session_service.settings import SessionSettings
 from shared.errors import UnavailableError
 from shared.ledger import OUTBOX, OUTBOX_GROUP, AsyncLedger, OutboxEntry
@@ -36,18 +35,10 @@ Entries = list[tuple[bytes, Mapping[bytes, bytes]]]
 class OutboxConsumer:
     """One consumer of the group; any number of them may run, in any number of processes."""
 
-    def __init__(
-        self,
-        client: redis.asyncio.Redis,
-        ledger: AsyncLedger,
-        database: Database,
-        settings: SessionSettings,
-        parse_tool_calls: ToolCallParser | None = None,
-    ):
+    def __init__(self, client: redis.asyncio.Redis, ledger: AsyncLedger, database: Database, settings: SessionSettings):
         self._client = client
         self._ledger = ledger
         self._database = database
-        self._parse_tool_calls = parse_tool_calls
         self._batch = settings.outbox_batch
         self._idle_s = settings.outbox_idle_s
         self._name = f"{socket.gethostname()}-{os.getpid()}-{id(self):x}"
@@ -91,9 +82,7 @@ class OutboxConsumer:
         if not entries:
             return
         readable = [entry for fields in (fields for _, fields in entries) if (entry := _parse(fields)) is not None]
-        outcomes = await asyncio.gather(
-            *(outcome_of(self._ledger, entry, self._parse_tool_calls) for entry in readable)
-        )
+        outcomes = await asyncio.gather(*(outcome_of(self._ledger, entry) for entry in readable))
         await store_outcomes(self._database, outcomes)
         await self._acknowledge([stream_id for stream_id, _ in entries], outcomes)
 

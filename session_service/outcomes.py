@@ -7,11 +7,9 @@ from typing import Any
 import structlog
 
 from session_service.database import Database, Transaction
-from session_service.replies import ToolCallParser, reply_of, text_of
+from session_service.replies import text_of
 from session_service.repository.usage import add_usage
-from session_service.truncation import CountedMessage
 from session_service.turns import finish_turn
-from shared.bodies.messages import Message
 from shared.bodies.turns import TurnState
 from shared.errors import BadRequestError, UpstreamError
 from shared.events import FinalEvent, TokensEvent
@@ -25,18 +23,16 @@ _TURN_STATES: Mapping[JobState, TurnState] = {"done": "done", "cancelled": "canc
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A job that became final, with its whole reply."""
+    """A job that became final, with its whole text."""
 
     entry: OutboxEntry
     state: TurnState
     finish_reason: str
-    reply: Message
+    text: str
     error: dict[str, Any] | None = None
 
 
-async def outcome_of(
-    ledger: AsyncLedger, entry: OutboxEntry, parse_tool_calls: ToolCallParser | None = None
-) -> Outcome:
+async def outcome_of(ledger: AsyncLedger, entry: OutboxEntry) -> Outcome:
     """The entry with the text from the job's token log; a failed turn if the log has not all of it any more.
 
     Raises redis.exceptions.RedisError.
@@ -47,12 +43,9 @@ async def outcome_of(
         events = []
     text = text_of(events)
     if final := _whole_end(events, entry):
-        reply = reply_of(
-            text, entry.finish_reason, model=entry.model, job_id=entry.job_id, parse_tool_calls=parse_tool_calls
-        )
-        return Outcome(entry, _TURN_STATES.get(entry.state, "failed"), entry.finish_reason, reply, final.error)
+        return Outcome(entry, _TURN_STATES.get(entry.state, "failed"), entry.finish_reason, text, final.error)
     _log.error("token_log_incomplete", job_id=entry.job_id, tenant_id=entry.tenant_id)
-    return Outcome(entry, "failed", "error", Message(role="assistant", content=text))
+    return Outcome(entry, "failed", "error", text)
 
 
 async def store_outcomes(database: Database, outcomes: Sequence[Outcome]) -> None:
@@ -86,8 +79,7 @@ async def _store_alone(database: Database, outcome: Outcome) -> None:
         await _store_together(database, [outcome])
     except BadRequestError as error:
         _log.error("outcome_not_storable", job_id=outcome.entry.job_id, exc_info=error)
-        empty = Message(role="assistant", content="")
-        await _store_together(database, [replace(outcome, state="failed", finish_reason="error", reply=empty)])
+        await _store_together(database, [replace(outcome, state="failed", finish_reason="error", text="")])
 
 
 async def _store(tx: Transaction, outcome: Outcome) -> None:
@@ -100,7 +92,8 @@ async def _store(tx: Transaction, outcome: Outcome) -> None:
             turn_id=entry.job_id,
             state=outcome.state,
             finish_reason=outcome.finish_reason,
-            reply=CountedMessage(outcome.reply, entry.usage.completion_tokens),
+            text=outcome.text,
+            tokens=entry.usage.completion_tokens,
             error=outcome.error,
         )
     await add_usage(

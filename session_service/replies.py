@@ -1,20 +1,10 @@
 """The assistant message that a job's text makes."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Collection, Sequence
 
 from shared.bodies.messages import Message
 from shared.events import FinalEvent, TokensEvent
-
-
-class ToolCallParser(Protocol):
-    """Finds the tool calls in the text of an answer that ended for them.
-
-    Called again for the same job it must give the same ids, and the gateway, which has shown them to the caller, must
-    have had the same: they can only come from the job's id. Raises ValueError for a text that holds no calls.
-    """
-
-    def __call__(self, text: str, *, model: str, job_id: str) -> Message: ...
+from shared.tool_calls import read_answer
 
 
 def text_of(events: Sequence[TokensEvent | FinalEvent]) -> str:
@@ -23,13 +13,20 @@ def text_of(events: Sequence[TokensEvent | FinalEvent]) -> str:
     return "".join(pieces).replace("\x00", "\ufffd")
 
 
-def reply_of(
-    text: str, finish_reason: str, *, model: str, job_id: str, parse_tool_calls: ToolCallParser | None
-) -> Message:
-    """The reply as it is stored. Where no calls can be read, the text is kept as the model wrote it."""
-    if finish_reason == "tool_calls" and parse_tool_calls is not None:
-        try:
-            return parse_tool_calls(text, model=model, job_id=job_id)
-        except ValueError:
-            pass
+def reply_of(text: str, tool_names: Collection[str], job_id: str) -> Message:
+    """The reply as it is stored; its calls have the ids that the gateway has shown, for they come from the job's."""
+    if tool_names:
+        found = read_answer(text, tool_names, job_id)
+        if found.calls and all(_can_be_stored(call.function.arguments) for call in found.calls):
+            return Message(role="assistant", content=found.content, tool_calls=tuple(found.calls))
     return Message(role="assistant", content=text)
+
+
+def ending_of(reply: Message, finish_reason: str) -> str:
+    """Why the reply ended, as OpenAI says it: a model that stops after calls has stopped for them."""
+    return "tool_calls" if reply.tool_calls and finish_reason == "stop" else finish_reason
+
+
+def _can_be_stored(text: str) -> bool:
+    """Half a surrogate pair, which JSON's escapes can make, is no text to Postgres."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)

@@ -12,9 +12,7 @@ from session_service.replies import text_of
 from session_service.repository import turns as turn_rows
 from session_service.settings import SessionSettings
 from session_service.tables import TurnTable
-from session_service.truncation import CountedMessage
 from session_service.turns import finish_turn, give_up_turn
-from shared.bodies.messages import Message
 from shared.errors import JobExpiredError, JobNotFoundError, UnavailableError, UpstreamError
 from shared.ledger import AsyncLedger
 
@@ -83,7 +81,8 @@ class Sweeper:
                 turn_id=turn.id,
                 state="failed",
                 finish_reason="error",
-                reply=CountedMessage(Message(role="assistant", content=text), 0),
+                text=text,
+                tokens=0,
             )
         _log.warning("turn_past_deadline_failed", job_id=turn.id, tenant_id=turn.tenant_id)
 

@@ -31,6 +31,7 @@ class Base(DeclarativeBase):
         dict[str, str]: Json,
         dict[str, Any]: Json,
         list[dict[str, Any]]: Json,
+        list[str]: Json,
     }
 
 
@@ -91,8 +92,8 @@ class TurnTable(Base):
     """New messages and the reply to them; the id is the job's id.
 
     `request_id` is null once the turn has been given up before its job was accepted: the caller may use the id again.
-    `parent_turn_id` is the turn that a turn outside every conversation goes on from. `request` is whatever its beginner
-    wants back with it.
+    `parent_turn_id` is the turn that a turn outside every conversation goes on from. `tool_names` are the tools whose
+    calls are looked for in the reply. `request` is whatever its beginner wants back with it.
     """
 
     __tablename__ = "turns"
@@ -121,6 +122,7 @@ class TurnTable(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     finished_at: Mapped[datetime | None]
     parent_turn_id: Mapped[str | None] = mapped_column(Id, ForeignKey("turns.id", ondelete="SET NULL"))
+    tool_names: Mapped[list[str] | None]
     request: Mapped[dict[str, Any] | None]
     details: Mapped[dict[str, str] | None] = mapped_column("metadata")
     error: Mapped[dict[str, Any] | None]

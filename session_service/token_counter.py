@@ -9,6 +9,7 @@ from pathlib import Path
 import llama_cpp
 
 from shared.bodies.messages import Message
+from shared.bodies.tools import Tool
 from shared.catalogue import Catalogue, ModelEntry
 from shared.errors import ModelNotFoundError, ModelUnavailableError
 from shared.templates import choose_template, render
@@ -32,12 +33,12 @@ class TokenCounter:
         """The length of the model's context. Raises ModelNotFoundError."""
         return self._entry(model).context_length
 
-    def count_prompt(self, model: str, messages: Sequence[Message]) -> int:
+    def count_prompt(self, model: str, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> int:
         """Tokens of the whole prompt, template included, as the worker will see them.
 
         Raises ModelNotFoundError, ModelUnavailableError, and what shared.templates.render raises.
         """
-        return self._vocabulary(model).count_prompt(messages)
+        return self._vocabulary(model).count_prompt(messages, tools)
 
     def count_text(self, model: str, text: str) -> int:
         """Tokens of a text alone. Raises ModelNotFoundError, ModelUnavailableError."""
@@ -91,8 +92,8 @@ class Vocabulary:
         self._bos = self._text_of(llama_cpp.llama_vocab_bos(vocab))
         self._eos = self._text_of(llama_cpp.llama_vocab_eos(vocab))
 
-    def count_prompt(self, messages: Sequence[Message]) -> int:
-        text = render(self._template, messages, bos=self._bos, eos=self._eos)
+    def count_prompt(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> int:
+        text = render(self._template, messages, bos=self._bos, eos=self._eos, tools=tools)
         # The tokenizer adds the BOS itself; a template that writes it too would make two.
         return self.count(text.removeprefix(self._bos) if self._bos else text, with_special=True)
 

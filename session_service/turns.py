@@ -11,6 +11,7 @@ import structlog
 
 from session_service.database import Transaction
 from session_service.messages import message_list_body
+from session_service.replies import ending_of, reply_of
 from session_service.repository import messages as message_rows
 from session_service.repository import sessions as session_rows
 from session_service.repository import turns as turn_rows
@@ -63,7 +64,8 @@ async def finish_turn(
     turn_id: str,
     state: TurnState,
     finish_reason: str,
-    reply: CountedMessage,
+    text: str,
+    tokens: int,
     error: dict[str, Any] | None = None,
 ) -> bool:
     """End a pending turn and store its reply; False, with nothing changed, if it has ended already."""
@@ -71,10 +73,13 @@ async def finish_turn(
     if await session_rows.lock_session(tx, tenant_id, session_id) is None:
         _log.info("turn_of_deleted_session", job_id=turn_id)
         return False
-    if not await turn_rows.finish_pending(tx, tenant_id, turn_id, state, finish_reason, error):
+    turn = await turn_rows.find_pending(tx, tenant_id, session_id=None, turn_id=turn_id)
+    if turn is None:
         _log.info("turn_finished_before", job_id=turn_id)
         return False
-    await message_rows.append_reply(tx, tenant_id, session_id, turn_id, reply)
+    reply = reply_of(text, turn.tool_names or (), turn_id)
+    await turn_rows.finish_pending(tx, tenant_id, turn_id, state, ending_of(reply, finish_reason), error)
+    await message_rows.append_reply(tx, tenant_id, session_id, turn_id, CountedMessage(reply, tokens))
     await session_rows.touch_session(tx, tenant_id, session_id)
     return True
 

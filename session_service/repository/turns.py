@@ -68,15 +68,13 @@ async def find_pending(
 
 async def finish_pending(
     tx: Transaction, tenant_id: str, turn_id: str, state: TurnState, finish_reason: str, error: dict[str, Any] | None
-) -> bool:
-    """End the turn; False if it has ended already or does not exist."""
-    statement = (
+) -> None:
+    """End the turn, unless it has ended already. Its session must be locked."""
+    await tx.execute(
         update(TurnTable)
         .where(TurnTable.tenant_id == tenant_id, TurnTable.id == turn_id, TurnTable.state == "pending")
         .values(state=state, finish_reason=finish_reason, error=error, finished_at=func.now())
-        .returning(TurnTable.id)
     )
-    return await tx.scalar(statement) is not None
 
 
 async def give_up_pending(tx: Transaction, turn_id: str) -> bool:
@@ -117,7 +115,9 @@ async def find_of_any_tenant(tx: Transaction, turn_id: str) -> tuple[TurnTable, 
 
 
 async def adopt_children(tx: Transaction, tenant_id: str, turn: TurnTable) -> None:
-    """Have the turns that go on from `turn` go on from its own parent."""
+    """Have the turns that go on from `turn`, which is about to be deleted, go on from its own parent."""
+    # Whoever has just begun to go on from it holds a share of its row until the new turn is there to be seen.
+    await tx.execute(select(TurnTable.id).where(TurnTable.id == turn.id).with_for_update())
     await tx.execute(
         update(TurnTable)
         .where(TurnTable.tenant_id == tenant_id, TurnTable.parent_turn_id == turn.id)

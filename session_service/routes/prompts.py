@@ -12,5 +12,5 @@ router = APIRouter(prefix="/internal/prompts")
 
 @router.post("/count")
 async def count(body: CountTokensBody, parts: PartsOfApp) -> TokenCountBody:
-    prompt_tokens = await asyncio.to_thread(parts.counter.count_prompt, body.model, body.messages)
+    prompt_tokens = await asyncio.to_thread(parts.counter.count_prompt, body.model, body.messages, body.tools)
     return TokenCountBody(prompt_tokens=prompt_tokens)

@@ -17,6 +17,7 @@ COLUMNS: dict[str, dict[str, Any]] = {
     "sessions": {"forked_from_session_id": ID, "forked_from_message_id": ID},
     "turns": {
         "parent_turn_id": ID,
+        "tool_names": postgresql.JSONB,
         "request": postgresql.JSONB,
         "metadata": postgresql.JSONB,
         "error": postgresql.JSONB,

@@ -17,6 +17,8 @@ from shared.job import GenerateJob
 from shared.ledger import AsyncLedger, Claimed, Ledger
 
 MODEL = "small-chat"
+ROOMY = "roomy-chat"
+"""The same with a context of 1,024 tokens."""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from session_service.settings import SessionSettings
 from shared.bodies.keys import Limits
 from shared.ledger import AsyncLedger
 from tests.fakes.random_gguf import write_random_gguf
-from tests.integration.session_service.caller import MODEL, Rows, Turns
+from tests.integration.session_service.caller import MODEL, ROOMY, Rows, Turns
 
 INTERNAL_TOKEN = "internal-token-of-the-tests"
 CATALOGUE = f"""
@@ -30,6 +30,11 @@ CATALOGUE = f"""
 file = "small-chat.gguf"
 kind = "chat"
 context_length = 256
+
+[models.{ROOMY}]
+file = "small-chat.gguf"
+kind = "chat"
+context_length = 1024
 
 [models.no-file]
 file = "no-file.gguf"

@@ -12,7 +12,7 @@ from session_service.database import Database
 from session_service.outbox import OutboxConsumer
 from session_service.settings import SessionSettings
 from shared.ledger import OUTBOX, OUTBOX_GROUP, AsyncLedger
-from tests.integration.session_service.caller import Rows, Turns, eventually
+from tests.integration.session_service.caller import ROOMY, Rows, Turns, eventually
 
 MakeConsumer = Callable[[], OutboxConsumer]
 
@@ -61,6 +61,32 @@ async def test_a_finished_job_becomes_a_reply_and_a_usage_record(
     assert rows.all("SELECT job_id, tenant_id, session_id, prompt_tokens, completion_tokens FROM usage_records") == [
         (turn_id, turns.tenant, turns.session_id, 7, 3)
     ]
+
+
+async def test_the_tool_calls_of_a_reply_are_stored_as_calls(turns: Turns, make_consumer: MakeConsumer) -> None:
+    turn_id = (await turns.begin("Rome?", model=ROOMY, tools=[{"name": "sun"}])).json()["turn_id"]
+    await turns.accept(turn_id, session_id=turns.session_id)
+    await turns.end_job(turn_id, ["<tool_call>", '{"name": "sun", "argu', 'ments": {"in": "Rome"}}', "</tool_call>"])
+
+    async with at_work(make_consumer()):
+        await turns.wait_until_stored(turn_id)
+
+    reply = (await turns.messages())[-1]
+    function = {"name": "sun", "arguments": '{"in": "Rome"}'}
+    assert reply["tool_calls"] == [{"id": f"call_{turn_id}_0", "type": "function", "function": function}]
+    assert (reply["content"], reply["finish_reason"], reply["status"]) == (None, "tool_calls", "completed")
+
+
+async def test_what_looks_like_a_call_is_text_where_there_are_no_tools(
+    turns: Turns, make_consumer: MakeConsumer
+) -> None:
+    turn_id = await turns.run(reply=['<tool_call>{"name": "sun"}</tool_call>'])
+
+    async with at_work(make_consumer()):
+        await turns.wait_until_stored(turn_id)
+
+    reply = (await turns.messages())[-1]
+    assert (reply["tool_calls"], reply["content"]) == (None, '<tool_call>{"name": "sun"}</tool_call>')
 
 
 async def test_a_job_without_a_session_leaves_a_usage_record_only(

@@ -23,6 +23,17 @@ from session_service.schema import (
 )
 from session_service.tables import Base
 
+WRITTEN_BY_0001 = (
+    "INSERT INTO tenants (id, name) VALUES ('ten_1', 'acme')",
+    "INSERT INTO sessions (id, tenant_id, title, metadata) VALUES ('sess_1', 'ten_1', NULL, '{}')",
+    "INSERT INTO turns (id, tenant_id, session_id, seq, request_id, body_hash, model, prompt_tokens, dropped_messages,"
+    " dropped_tokens) VALUES ('1', 'ten_1', 'sess_1', 1, 'r', 'h', 'm', 1, 0, 0)",
+    "INSERT INTO messages (id, tenant_id, session_id, turn_id, position, role, name, content, tokens, is_reply)"
+    " VALUES ('msg_1', 'ten_1', 'sess_1', '1', 0, 'user', NULL, 'Hello', 1, false)",
+    "UPDATE turns SET state = 'done', finish_reason = 'stop', finished_at = now() WHERE id = '1'",
+)
+"""Every table that has changed since, as the statements of 0.1.0 name its columns."""
+
 
 def test_an_empty_database_is_brought_to_the_newest_revision(database_url: str) -> None:
     assert current_revision(database_url) is None
@@ -63,6 +74,25 @@ def test_migrating_again_changes_nothing(database_url: str) -> None:
 
     with psycopg.connect(database_url) as connection:
         assert connection.execute("SELECT count(*) FROM tenants").fetchone() == (1,)
+
+
+def test_what_the_version_before_writes_fits_into_the_newest_schema(database_url: str) -> None:
+    migrate(database_url)
+
+    with psycopg.connect(database_url) as connection:
+        for statement in WRITTEN_BY_0001:
+            connection.execute(statement)
+
+        kinds = connection.execute("SELECT kind FROM sessions").fetchall()
+    assert kinds == [("session",)]
+
+
+def test_a_database_that_is_further_is_left_alone(database_url: str) -> None:
+    migrate(database_url)
+    with psycopg.connect(database_url) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+
+    assert migrate(database_url) == "9999"
 
 
 def test_every_migration_can_be_undone(database_url: str) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.integration.session_service.caller import Turns
+from tests.integration.session_service.caller import MODEL, Rows, Turns
 
 
 def of(tenant: str) -> dict[str, str]:
@@ -42,6 +42,66 @@ async def test_sessions_are_listed_newest_first_in_pages(http: httpx.AsyncClient
     assert (second["first_id"], second["last_id"]) == (made[1], made[0])
 
 
+async def test_sessions_are_listed_in_either_order_and_direction(http: httpx.AsyncClient, tenant: str) -> None:
+    made = [(await create(http, tenant))["id"] for _ in range(5)]
+
+    async def listed(**params: Any) -> list[str]:
+        answer = (await http.get("/internal/sessions", params={"limit": 2, **params}, headers=of(tenant))).json()
+        return [session["id"] for session in answer["data"]]
+
+    assert await listed(order="asc") == made[:2]
+    assert await listed(order="asc", after=made[1]) == made[2:4]
+    assert await listed(before=made[1]) == [made[3], made[2]]
+    assert await listed(order="asc", before=made[3]) == made[1:3]
+
+
+async def test_what_is_not_named_stays_and_a_null_takes_away(http: httpx.AsyncClient, tenant: str) -> None:
+    made = await create(http, tenant, title="A talk", metadata={"for": "tests"})
+    path = f"/internal/sessions/{made['id']}"
+
+    renamed = (await http.patch(path, json={"title": "Another"}, headers=of(tenant))).json()
+    marked = (await http.patch(path, json={"metadata": {"of": "us"}}, headers=of(tenant))).json()
+    bare = (await http.patch(path, json={"title": None, "metadata": None}, headers=of(tenant))).json()
+
+    assert (renamed["title"], renamed["metadata"]) == ("Another", {"for": "tests"})
+    assert (marked["title"], marked["metadata"]) == ("Another", {"of": "us"})
+    assert (bare["title"], bare["metadata"]) == (None, {})
+    assert (await http.get(path, headers=of(tenant))).json() == bare
+
+
+async def test_a_session_says_what_it_has_cost_by_model(turns: Turns, rows: Rows, running: None) -> None:
+    empty = (await turns.http.get(f"/internal/sessions/{turns.session_id}", headers=of(turns.tenant))).json()
+    for text in ("One", "Two"):
+        await turns.wait_until_stored(await turns.run(text))
+    rows.run("UPDATE usage_records SET model = 'another' WHERE job_id = (SELECT max(job_id) FROM usage_records)")
+
+    usage = (await turns.http.get(f"/internal/sessions/{turns.session_id}", headers=of(turns.tenant))).json()["usage"]
+
+    assert (empty["usage"]["turns"], empty["usage"]["by_model"], empty["usage"]["last_activity_at"]) == (0, [], None)
+    each = {"turns": 1, "prompt_tokens": 7, "completion_tokens": 2, "cached_tokens": 3}
+    assert usage["by_model"] == [{"model": "another", **each}, {"model": MODEL, **each}]
+    assert (usage["turns"], usage["prompt_tokens"], usage["completion_tokens"]) == (2, 14, 4)
+    assert (usage["cached_tokens"], usage["total_tokens"]) == (6, 18)
+    assert usage["first_activity_at"] <= usage["last_activity_at"]
+
+
+async def test_the_turns_of_a_session_say_how_each_ended_and_what_it_dropped(turns: Turns) -> None:
+    for number in range(6):
+        await turns.run(f"{number} " + "word " * 8, reply=["answer "] * 4)
+    await turns.run("Broken", reason="cancelled")
+    begun = (await turns.begin("And now?")).json()
+
+    path = f"/internal/sessions/{turns.session_id}/turns"
+    listed = (await turns.http.get(path, params={"limit": 3, "order": "desc"}, headers=of(turns.tenant))).json()
+
+    assert [turn["state"] for turn in listed["data"]] == ["pending", "cancelled", "done"]
+    assert listed["data"][0]["id"] == begun["turn_id"]
+    assert listed["data"][0]["truncation"] == begun["truncation"]
+    assert begun["truncation"]["dropped_messages"] > 0
+    assert listed["data"][2]["output"]["content"] == "answer " * 4
+    assert listed["has_more"] is True
+
+
 async def test_a_tenant_without_sessions_has_an_empty_list(http: httpx.AsyncClient, tenant: str) -> None:
     listed = (await http.get("/internal/sessions", headers=of(tenant))).json()
 
@@ -74,12 +134,29 @@ async def test_a_deleted_session_is_gone_with_its_messages(turns: Turns) -> None
     assert (await turns.http.delete(path, headers=of(turns.tenant))).status_code == 404
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", ""), ("DELETE", ""), ("GET", "/messages")])
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "", None),
+        ("PATCH", "", {"title": "Mine"}),
+        ("DELETE", "", None),
+        ("GET", "/messages", None),
+        ("POST", "/messages", {"messages": [{"role": "user", "content": "Hi"}]}),
+        ("GET", "/turns", None),
+        ("POST", "/fork", {"message_id": "msg_1"}),
+    ],
+)
 async def test_another_tenants_session_looks_like_a_missing_one(
-    http: httpx.AsyncClient, tenant: str, stranger: str, session_id: str, method: str, path: str
+    http: httpx.AsyncClient,
+    tenant: str,
+    stranger: str,
+    session_id: str,
+    method: str,
+    path: str,
+    body: dict[str, Any] | None,
 ) -> None:
-    foreign = await http.request(method, f"/internal/sessions/{session_id}{path}", headers=of(stranger))
-    missing = await http.request(method, f"/internal/sessions/sess_of_nobody{path}", headers=of(stranger))
+    foreign = await http.request(method, f"/internal/sessions/{session_id}{path}", json=body, headers=of(stranger))
+    missing = await http.request(method, f"/internal/sessions/sess_of_nobody{path}", json=body, headers=of(stranger))
 
     assert (foreign.status_code, foreign.content) == (missing.status_code, missing.content)
     assert foreign.json()["error"]["code"] == "session_not_found"
@@ -109,6 +186,7 @@ async def test_another_tenants_message_is_no_cursor(turns: Turns, stranger: str)
 @pytest.mark.parametrize(
     "body",
     [
+        {"messages": [{"role": "user"}]},
         {"title": "x" * 201},
         {"metadata": {str(number): "" for number in range(17)}},
         {"unknown": 1},

@@ -36,6 +36,16 @@ async def test_a_turn_without_a_job_fails_and_frees_its_session(
     assert not again["is_replay"]
 
 
+async def test_a_response_without_a_job_vanishes(sweeper: Sweeper, turns: Turns, rows: Rows) -> None:
+    first = (await turns.begin(session_id=None, request_id="same")).json()
+    rows.run("UPDATE turns SET created_at = now() - interval '1 minute'")
+
+    await sweeper.sweep()
+
+    assert rows.all("SELECT count(*) FROM turns") == [(0,)]
+    assert (await turns.begin(session_id=None, request_id="same")).json()["turn_id"] != first["turn_id"]
+
+
 async def test_a_retry_takes_the_place_of_the_turn_that_was_swept(
     sweeper: Sweeper, old_turn: str, turns: Turns, rows: Rows
 ) -> None:

@@ -7,9 +7,7 @@ import httpx
 import pytest
 
 from session_service.database import Database
-from session_service.truncation import CountedMessage
 from session_service.turns import finish_turn
-from shared.bodies.messages import Message
 from tests.integration.session_service.caller import MODEL, Rows, Turns
 
 
@@ -42,7 +40,8 @@ async def test_sixteen_concurrent_finishes_store_one_reply(turns: Turns, databas
                 turn_id=turn_id,
                 state="done",
                 finish_reason="stop",
-                reply=CountedMessage(Message(role="assistant", content="Hi"), 1),
+                text="Hi",
+                tokens=1,
             )
 
     effects = await asyncio.gather(*(finish() for _ in range(16)))

@@ -1,17 +1,12 @@
 """The reply that a job leaves, put together from its events."""
 
-from session_service.replies import reply_of, text_of
+import pytest
+
+from session_service.replies import ending_of, reply_of, text_of
 from shared.bodies.messages import FunctionCall, Message, ToolCall
 from shared.events import FinalEvent, TokensEvent
 
-
-def find_weather(text: str, *, model: str, job_id: str) -> Message:
-    """One call of one tool, in a form of its own."""
-    said, mark, arguments = text.partition("weather:")
-    if not mark:
-        raise ValueError("no call")
-    call = ToolCall(id=f"call_{job_id}_{model}", function=FunctionCall(name="weather", arguments=arguments))
-    return Message(role="assistant", content=said, tool_calls=(call,))
+CALL = '<tool_call>{"name": "sun", "arguments": {"in": "Rome"}}</tool_call>'
 
 
 def test_the_text_ends_with_what_was_held_back() -> None:
@@ -32,22 +27,28 @@ def test_no_events_are_no_text() -> None:
     assert text_of([]) == ""
 
 
-def test_an_answer_that_ends_for_tool_calls_has_them() -> None:
-    reply = reply_of('weather:{"in":"Rome"}', "tool_calls", model="m", job_id="j", parse_tool_calls=find_weather)
+def test_calls_of_the_turns_tools_are_taken_out_of_the_text() -> None:
+    reply = reply_of(f"Let me see. {CALL}", ["sun"], "j")
 
-    assert reply.tool_calls == (
-        ToolCall(id="call_j_m", function=FunctionCall(name="weather", arguments='{"in":"Rome"}')),
-    )
-    assert (reply.content, reply.shown_content) == ("", None)
-
-
-def test_other_answers_are_not_searched_for_calls() -> None:
-    reply = reply_of("weather:{}", "stop", model="m", job_id="j", parse_tool_calls=find_weather)
-
-    assert (reply.content, reply.tool_calls) == ("weather:{}", None)
+    assert reply.content == "Let me see."
+    function = FunctionCall(name="sun", arguments='{"in": "Rome"}')
+    assert reply.tool_calls == (ToolCall(id="call_j_0", function=function),)
 
 
-def test_a_text_without_calls_stays_a_text() -> None:
-    reply = reply_of("I cannot", "tool_calls", model="m", job_id="j", parse_tool_calls=find_weather)
+@pytest.mark.parametrize("names", [(), ("rain",)])
+def test_calls_of_other_tools_are_text(names: tuple[str, ...]) -> None:
+    assert reply_of(CALL, names, "j") == Message(role="assistant", content=CALL)
 
-    assert (reply.content, reply.tool_calls) == ("I cannot", None)
+
+def test_a_call_that_cannot_be_stored_is_text() -> None:
+    broken = CALL.replace("Rome", "\\ud800")
+
+    assert reply_of(broken, ["sun"], "j") == Message(role="assistant", content=broken)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason", "ending"),
+    [(CALL, "stop", "tool_calls"), (CALL, "length", "length"), ("Hello", "stop", "stop"), (CALL, "error", "error")],
+)
+def test_a_reply_with_calls_has_stopped_for_them(text: str, reason: str, ending: str) -> None:
+    assert ending_of(reply_of(text, ["sun"], "j"), reason) == ending
