@@ -37,6 +37,9 @@ EARLIER_ACCEPT_WAIT_S = 2.0
 
 EARLIER_ACCEPT_POLL_S = 0.05
 
+REPLAY_EXPIRED = "The request with this Idempotency-Key was answered, and its answer is gone; ask with a new key."
+TURN_EXPIRED = "The turn with this Idempotency-Key is over; GET /v1/sessions/{id}/messages has its reply."
+
 ABORT_WAIT_S = 0.2
 """A refusal waits no longer for its turn to be free: where Redis is away the caller is to know within a second."""
 
@@ -161,7 +164,7 @@ class Completions:
                 status = await self._jobs.status(prompt.job_id, asked.identity.tenant_id)
             except JobNotFoundError:
                 if not prompt.is_open:
-                    raise JobExpiredError() from None
+                    raise JobExpiredError(TURN_EXPIRED) from None
                 if asyncio.get_running_loop().time() > give_up_at:
                     raise SessionBusyError() from None  # its gateway died; the session service will free the turn
                 await asyncio.sleep(EARLIER_ACCEPT_POLL_S)
@@ -169,7 +172,10 @@ class Completions:
                 return self._runs.attached(status, asked.identity, body=asked.body)
 
     async def _attach(self, accepted: Accepted, asked: Asked) -> Running:
-        status = await self._jobs.status(accepted.job_id, asked.identity.tenant_id)
+        try:
+            status = await self._jobs.status(accepted.job_id, asked.identity.tenant_id)
+        except JobExpiredError:
+            raise JobExpiredError(REPLAY_EXPIRED) from None
         return self._runs.attached(status, asked.identity, body=asked.body, usage=accepted.usage)
 
     async def _collect(self, running: Running) -> bytes:

@@ -13,7 +13,7 @@ from shared.events import Event, FinalEvent, StoredEvent, TokensEvent
 from shared.telemetry.instruments import GAP_REPAIRED
 
 SILENCES_PER_STATUS_CHECK = 5
-LOG_PAGE_EVENTS = 256
+LOG_PAGE_EVENTS = 128
 """Read at once: a slow reader of a long answer must not have all of it in memory."""
 
 

@@ -3,9 +3,10 @@ from typing import Any
 
 import httpx
 import pytest
+import redis
 
 from tests.fakes.scripted_worker import ScriptedWorker
-from tests.integration.gateway.conftest import Sessions
+from tests.integration.gateway.conftest import Sessions, StartGateway
 from tests.integration.gateway.sse_reader import frames, text_of
 
 URL = "/v1/chat/completions"
@@ -28,8 +29,8 @@ def test_the_same_key_and_body_gets_the_same_job_again_from_its_start(
 
 
 def test_many_at_once_with_the_same_key_are_one_job(http: httpx.Client, worker: ScriptedWorker) -> None:
-    with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: http.post(URL, json=HELLO, headers=KEY), range(8)))
+    with ThreadPoolExecutor(50) as pool:
+        answers = list(pool.map(lambda _: http.post(URL, json=HELLO, headers=KEY), range(50)))
 
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.headers["x-job-id"] for answer in answers}) == 1
@@ -55,6 +56,58 @@ def test_the_same_key_with_another_body_is_a_422(http: httpx.Client, worker: Scr
 
     assert answer.status_code == 422
     assert answer.json()["error"]["code"] == "idempotency_mismatch"
+
+
+def test_a_retry_attaches_to_the_stream_that_runs(http: httpx.Client, worker: ScriptedWorker) -> None:
+    worker.gate.clear()
+    body = {**HELLO, "stream": True}
+    with (
+        http.stream("POST", URL, json=body, headers=KEY) as first,
+        http.stream("POST", URL, json=body, headers=KEY) as second,
+    ):
+        worker.gate.set()
+        read = [list(frames(first)), list(frames(second))]
+
+    assert read[0] == read[1]
+    assert text_of(read[1]) == "Hello wörld!"
+
+
+def test_a_request_that_was_refused_leaves_its_key_unused(
+    start_gateway: StartGateway, api_key: str, redis_url: str
+) -> None:
+    headers = {"Authorization": f"Bearer {api_key}"}
+    with httpx.Client(base_url=start_gateway(max_queued_jobs=1), headers=headers, timeout=20) as http:
+        with http.stream("POST", URL, json={**HELLO, "stream": True}):
+            refused = http.post(URL, json=HELLO, headers=KEY)
+        with ScriptedWorker(redis_url).at_work():
+            accepted = http.post(URL, json=HELLO, headers=KEY)
+
+    assert refused.status_code == 503
+    assert accepted.status_code == 200
+
+
+def test_a_key_whose_answer_is_gone_is_a_410_and_never_runs_twice(
+    http: httpx.Client, worker: ScriptedWorker, redis_url: str
+) -> None:
+    job_id = http.post(URL, json=HELLO, headers=KEY).headers["x-job-id"]
+    with redis.Redis.from_url(redis_url) as client:
+        client.delete(f"tok:{job_id}")
+
+    again = http.post(URL, json=HELLO, headers=KEY)
+
+    assert again.status_code == 410
+    assert "Idempotency-Key" in again.json()["error"]["message"]
+    assert len(worker.jobs) == 1
+
+
+def test_a_failed_job_is_replayed_as_it_failed(http: httpx.Client, worker: ScriptedWorker) -> None:
+    worker.finish_reason = "error"
+    worker.error = {"message": "Lost.", "type": "server_error", "param": None, "code": "worker_lost"}
+
+    answers = [http.post(URL, json=HELLO, headers=KEY) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [503, 503]
+    assert len(worker.jobs) == 1
 
 
 def test_a_key_is_one_tenants_own(http: httpx.Client, gateway: str, sessions: Sessions, worker: ScriptedWorker) -> None:
