@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.catalogue import ModelEntry
-from tests.fakes.sequences import a_request
+from tests.fakes.sequences import a_job, a_request
 from worker.batch_plan import plan, share_out
 from worker.choices import sequences_of
 from worker.engine.simulated import SimulatedEngine, SimulatedOptions
@@ -28,7 +28,7 @@ def running(slot: int, *, tokens: int, position: int = 0) -> Sequence:
 def test_generating_sequences_come_before_prompts() -> None:
     prompt, generating = running(0, tokens=100), running(1, tokens=10, position=9)
 
-    (_, first), (_, second) = plan([prompt, generating], an_engine(8))
+    (_, first), (_, second) = plan([prompt, generating], an_engine(14))
 
     assert (first.slot, list(first.tokens), first.position, first.wants_logits) == (1, [9], 9, True)
     assert (second.slot, list(second.tokens), second.position, second.wants_logits) == (0, [*range(7)], 0, False)
@@ -41,6 +41,28 @@ def test_the_last_piece_of_a_prompt_wants_logits() -> None:
 
     assert list(piece.tokens) == [6, 7, 8, 9]
     assert piece.wants_logits
+
+
+def test_beside_streams_a_prompt_gets_half_a_batch() -> None:
+    prompt, generating = running(0, tokens=100), running(1, tokens=10, position=9)
+
+    with_streams, alone = plan([prompt, generating], an_engine(64)), plan([prompt], an_engine(64))
+
+    assert [len(piece.tokens) for _, piece in with_streams] == [1, 32]
+    assert [len(piece.tokens) for _, piece in alone] == [64]
+
+
+def test_a_prompt_whose_logprobs_are_wanted_takes_only_the_rows_that_are_left() -> None:
+    engine = an_engine(64)
+    engine.output_rows = 10
+    (echoing,) = sequences_of(a_request(a_job(echo=True, top_logprobs=1)), list(range(40)), engine)
+    echoing.slot = 1
+    other = running(0, tokens=60)
+
+    pieces = [piece for _, piece in plan([other, echoing], engine)]
+
+    assert [(len(piece.tokens), piece.wants_all) for piece in pieces] == [(56, False), (8, True)]
+    assert sum(piece.rows for piece in pieces) <= engine.output_rows
 
 
 def test_a_short_prompt_overtakes_a_long_one() -> None:
