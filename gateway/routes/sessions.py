@@ -1,64 +1,42 @@
 """/v1/sessions: passed on to the session service in the caller's name."""
 
-from typing import Annotated, Any
-from urllib.parse import quote
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 from httpx import Response as Answer
 
 from gateway.auth import require_writer
+from gateway.routes import session_export
 from gateway.routes.dependencies import GatewayParts, WhoCalls
 from gateway.routes.json_route import JsonRoute
+from gateway.routes.session_examples import MESSAGE, SESSION, TURN, described, listed
+from gateway.routes.session_paths import SessionId, path_of
 from shared.bodies.sessions import (
     CreateSessionBody,
     DeletedBody,
+    ForkSessionBody,
     SessionBody,
     SessionListBody,
+    UpdateSessionBody,
 )
 from shared.bodies.stored_messages import StoredMessageListBody
+from shared.bodies.stored_turns import TurnListBody
 
 router = APIRouter(tags=["sessions"], route_class=JsonRoute)
-
-SessionId = Annotated[str, Path(max_length=128)]
-
-SESSION = {
-    "id": "sess_0198c0de",
-    "object": "session",
-    "created_at": 1763596800,
-    "updated_at": 1763596800,
-    "title": "A talk",
-    "metadata": {},
-    "message_count": 0,
-}
-MESSAGE = {
-    "id": "msg_0198c0de",
-    "object": "session.message",
-    "created_at": 1763596800,
-    "turn_id": "0198c0de",
-    "role": "user",
-    "content": "Hello",
-    "tokens": 5,
-    "finish_reason": None,
-    "status": "completed",
-}
+router.include_router(session_export.router)
 
 
 def _page(
     limit: Annotated[int | None, Query(ge=1, le=100)] = None,
     after: Annotated[str | None, Query(max_length=128, description="`last_id` of the page before")] = None,
+    before: Annotated[str | None, Query(max_length=128, description="`first_id` of the page after")] = None,
+    order: Annotated[Literal["asc", "desc"] | None, Query(description="by age")] = None,
 ) -> dict[str, str]:
-    return {name: str(value) for name, value in (("limit", limit), ("after", after)) if value is not None}
+    given = (("limit", limit), ("after", after), ("before", before), ("order", order))
+    return {name: str(value) for name, value in given if value is not None}
 
 
 Page = Annotated[dict[str, str], Depends(_page)]
-
-
-def _described(model: type[Any], example: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
-    return {200: {"model": model, "content": {"application/json": {"example": example}}}}
-
-
-def _listed(row: dict[str, Any]) -> dict[str, Any]:
-    return {"object": "list", "data": [row], "first_id": row["id"], "last_id": row["id"], "has_more": False}
 
 
 def _passed_on(answer: Answer) -> Response:
@@ -69,7 +47,7 @@ def _passed_on(answer: Answer) -> Response:
     "/v1/sessions",
     summary="Open a conversation that Drover remembers",
     response_class=Response,
-    responses=_described(SessionBody, SESSION),
+    responses=described(SessionBody, SESSION),
 )
 async def create_session(body: CreateSessionBody, gateway: GatewayParts, identity: WhoCalls) -> Response:
     """Its id goes into `session_id` of chat completions, which then take the new messages only."""
@@ -79,9 +57,9 @@ async def create_session(body: CreateSessionBody, gateway: GatewayParts, identit
 
 @router.get(
     "/v1/sessions",
-    summary="List conversations, newest first",
+    summary="List conversations, newest first unless asked otherwise",
     response_class=Response,
-    responses=_described(SessionListBody, _listed(SESSION)),
+    responses=described(SessionListBody, listed({**SESSION, "usage": None})),
 )
 async def list_sessions(gateway: GatewayParts, identity: WhoCalls, page: Page) -> Response:
     return _passed_on(await gateway.sessions.sessions("GET", "", identity.tenant_id, params=page))
@@ -89,35 +67,80 @@ async def list_sessions(gateway: GatewayParts, identity: WhoCalls, page: Page) -
 
 @router.get(
     "/v1/sessions/{session_id}",
-    summary="Describe a conversation",
+    summary="Describe a conversation, and what it has used",
     response_class=Response,
-    responses=_described(SessionBody, SESSION),
+    responses=described(SessionBody, SESSION),
 )
 async def get_session(session_id: SessionId, gateway: GatewayParts, identity: WhoCalls) -> Response:
-    return _passed_on(await gateway.sessions.sessions("GET", _at(session_id), identity.tenant_id))
+    return _passed_on(await gateway.sessions.sessions("GET", path_of(session_id), identity.tenant_id))
+
+
+@router.post("/v1/sessions/{session_id}", include_in_schema=False)  # as OpenAI's clients change things
+@router.patch(
+    "/v1/sessions/{session_id}",
+    summary="Change a conversation's title or metadata",
+    response_class=Response,
+    responses=described(SessionBody, SESSION),
+)
+async def update_session(
+    session_id: SessionId, body: UpdateSessionBody, gateway: GatewayParts, identity: WhoCalls
+) -> Response:
+    """What the body does not name stays as it is."""
+    require_writer(identity)
+    answer = await gateway.sessions.sessions("PATCH", path_of(session_id), identity.tenant_id, body=body)
+    return _passed_on(answer)
 
 
 @router.delete(
     "/v1/sessions/{session_id}",
     summary="Delete a conversation and its messages",
     response_class=Response,
-    responses=_described(DeletedBody, {"id": "sess_0198c0de", "object": "session.deleted", "deleted": True}),
+    responses=described(DeletedBody, {"id": "sess_0198c0de", "object": "session.deleted", "deleted": True}),
 )
 async def delete_session(session_id: SessionId, gateway: GatewayParts, identity: WhoCalls) -> Response:
     require_writer(identity)
-    return _passed_on(await gateway.sessions.sessions("DELETE", _at(session_id), identity.tenant_id))
+    return _passed_on(await gateway.sessions.sessions("DELETE", path_of(session_id), identity.tenant_id))
+
+
+@router.post(
+    "/v1/sessions/{session_id}/fork",
+    summary="Begin a conversation with the history of another one up to a message",
+    response_class=Response,
+    responses=described(
+        SessionBody,
+        {
+            **SESSION,
+            "id": "sess_0198f02c",
+            "forked_from": {"session_id": "sess_0198c0de", "message_id": "msg_0198c0de"},
+        },
+    ),
+)
+async def fork_session(
+    session_id: SessionId, body: ForkSessionBody, gateway: GatewayParts, identity: WhoCalls
+) -> Response:
+    """To edit a message, fork with `inclusive` false at it and say it anew in the fork; the original stays."""
+    require_writer(identity)
+    path = f"{path_of(session_id)}/fork"
+    return _passed_on(await gateway.sessions.sessions("POST", path, identity.tenant_id, body=body))
 
 
 @router.get(
     "/v1/sessions/{session_id}/messages",
-    summary="List a conversation's messages, oldest first",
+    summary="List a conversation's messages, oldest first unless asked otherwise",
     response_class=Response,
-    responses=_described(StoredMessageListBody, _listed(MESSAGE)),
+    responses=described(StoredMessageListBody, listed(MESSAGE)),
 )
 async def list_messages(session_id: SessionId, gateway: GatewayParts, identity: WhoCalls, page: Page) -> Response:
-    path = f"{_at(session_id)}/messages"
+    path = f"{path_of(session_id)}/messages"
     return _passed_on(await gateway.sessions.sessions("GET", path, identity.tenant_id, params=page))
 
 
-def _at(session_id: str) -> str:
-    return f"/{quote(session_id, safe='')}"
+@router.get(
+    "/v1/sessions/{session_id}/turns",
+    summary="List a conversation's turns: how each ended, what it used and what it dropped of the history",
+    response_class=Response,
+    responses=described(TurnListBody, listed(TURN)),
+)
+async def list_turns(session_id: SessionId, gateway: GatewayParts, identity: WhoCalls, page: Page) -> Response:
+    path = f"{path_of(session_id)}/turns"
+    return _passed_on(await gateway.sessions.sessions("GET", path, identity.tenant_id, params=page))
