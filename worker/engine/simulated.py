@@ -63,7 +63,9 @@ class SimulatedSampler:
         self._length = engine.options.answer_tokens
         self._ignore_eos = job.sampling.ignore_eos
         self._top = job.top_logprobs
-        self._key = blake2b(repr((job.sampling.seed, list(prompt), choice)).encode(), digest_size=16).digest()
+        # Choice 0 says what it said before there were choices: versions run side by side during an upgrade.
+        source = (job.sampling.seed, list(prompt), choice) if choice else (job.sampling.seed, list(prompt))
+        self._key = blake2b(repr(source).encode(), digest_size=16).digest()
         engine.open_samplers += 1
         self._is_open = True
 
