@@ -82,7 +82,7 @@ class Bench:
 
     def _cpu_s(self) -> float:
         info = self.client.info("cpu")
-        return float(info["used_cpu_user_main_thread"] + info["used_cpu_sys_main_thread"])  # type: ignore[index]
+        return float(info["used_cpu_user_main_thread"] + info["used_cpu_sys_main_thread"])
 
 
 def _often(act: Callable[[], None]) -> None:

@@ -1,3 +1,4 @@
+import time
 from collections import deque
 from collections.abc import Iterator
 
@@ -8,9 +9,10 @@ from shared.catalogue import ModelEntry
 from shared.errors import InferenceError
 from shared.events import FinalEvent, TokensEvent
 from shared.job import GenerateJob
+from shared.ledger import Hint, Lease
 from worker.engine.simulated import SimulatedEngine, SimulatedOptions
 from worker.loaded_model import LoadedModel
-from worker.running import URGENT_TOKENS, RunningJob, RunningJobs
+from worker.running import LOAD_STALL_S, URGENT_TOKENS, RunningJob, RunningJobs
 from worker.sequence import SequenceRequest
 
 ENTRY = ModelEntry(name="sim", file="sim.gguf", kind="chat", context_length=4096, template="chatml")
@@ -205,3 +207,55 @@ def test_a_job_that_is_halted_while_it_emits_stays_halted() -> None:
     running.emit(token(1))
 
     assert running.is_closed
+
+
+def test_a_load_that_gets_no_further_hangs_one_day() -> None:
+    running, _ = new_running()
+    now = time.monotonic()
+
+    running.note_load(0.5, now + LOAD_STALL_S - 1)
+
+    assert not running.is_stalled(now + LOAD_STALL_S + 1)
+    running.note_load(0.5, now + LOAD_STALL_S + 1)
+    assert running.is_stalled(now + 2 * LOAD_STALL_S)
+
+
+def test_a_job_that_was_ended_while_its_model_loads_hangs_no_more() -> None:
+    running, _ = new_running()
+
+    running.cancel()
+
+    assert not running.is_stalled(time.monotonic() + 2 * LOAD_STALL_S)
+
+
+def test_a_lease_tells_of_the_prompt_once_it_is_counted(loaded: LoadedModel) -> None:
+    running, _ = new_running()
+    before = running.lease()
+
+    submit(running, loaded)
+
+    assert before == Lease("job", 1)
+    assert running.lease().prompt_tokens > 0
+    assert running.lease().uncounted_tokens == 0
+
+
+def test_the_echo_of_every_choice_is_no_part_of_the_answer() -> None:
+    job = new_job(echo=True, n=3)
+    running = RunningJob(job, epoch=2, seq=25, notify=lambda _: None, prompt_tokens=7)
+
+    running.cancel()
+    batch = running.take()
+
+    assert running.lease() == Lease("job", 2, prompt_tokens=7, uncounted_tokens=21)
+    assert batch is not None
+    assert batch.final is not None
+    assert (batch.final.usage.prompt_tokens, batch.final.usage.completion_tokens) == (7, 4)
+
+
+def test_the_hint_of_a_job_with_tokens_goes_first() -> None:
+    (new, _), (begun, _) = new_running(), new_running(seq=3)
+
+    assert new.hint() == Hint("job", "sim", "interactive")
+    assert begun.hint().is_begun
+    new.has_progressed = True
+    assert new.hint().is_begun
