@@ -113,6 +113,9 @@ class ModelCache:
     def needed_bytes(self, entry: ModelEntry) -> int | None:
         """What the model would take; None if its file cannot be used, which is remembered as a failed load."""
         if entry not in self._needed_bytes:
+            with self._changed:
+                if entry in self._failures.pauses(time.monotonic()):
+                    return None
             try:
                 self._needed_bytes[entry] = self._factory.needed_bytes(entry, path_of(self._catalogue, entry))
             except DroverError as error:
@@ -138,11 +141,13 @@ class ModelCache:
         """Take `retire` back; a model that has left is ignored."""
         self._mark(names, is_retiring=False)
 
-    def evict(self, names: Iterable[str]) -> None:
-        """Close those of the models that are idle. Blocks until they are closed."""
+    def evict(self, names: Iterable[str]) -> list[str]:
+        """Close those of the models that are idle, and say which; blocks until they are closed."""
         with self._changed:
-            victims = self._take_out([name for name in names if name in self._shelves and self._shelves[name].is_idle])
-        self._close(victims)
+            idle = [name for name in names if name in self._shelves and self._shelves[name].is_idle]
+            taken = self._take_out(idle)
+        self._close(taken)
+        return idle
 
     def close(self) -> None:
         """Close every model; twice is harmless. Models in use are closed too, their jobs dropped silently."""

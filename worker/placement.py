@@ -69,9 +69,13 @@ class Placement:
         self._thread.start()
 
     def stop(self) -> None:
-        """Begin no more loads; one that runs goes on."""
+        """Begin no more loads, and leave those that wait for room to other workers; one that runs goes on."""
         self._is_ended = True
         self._thread.stop()
+        try:
+            self._advance(set())
+        except Exception as error:  # the turns end by themselves
+            log.warning("placement_not_withdrawn", error=repr(error))
 
     def pending(self) -> dict[str, float]:
         """Models that wait for room here or are being loaded, with the fraction that is done (0 … 1)."""
@@ -92,13 +96,16 @@ class Placement:
     # --- what is held
 
     def _drop_outdated(self) -> None:
-        """Models that the catalogue has no more, or means another file by, leave when they are idle."""
+        """Models that the catalogue has no more leave when they are idle; of a changed file the new one comes in."""
         entries = {entry.name: entry for entry in self._catalogue.of_kind("chat")}
         outdated = [held.name for held in self._cache.held() if entries.get(held.name) != held.entry]
-        if outdated:
-            self._cache.retire(outdated)
-            self._subscribe()
-            self._cache.evict(outdated)
+        if not outdated:
+            return
+        self._cache.retire(outdated)
+        self._subscribe()
+        for model in self._cache.evict(outdated):
+            if model in entries:
+                threading.Thread(target=self._bring, args=(model,), name=f"load-{model}", daemon=True).start()
 
     def _subscribe(self) -> None:
         self._follow({*self._cache.held_models(), *self._hopeless})
@@ -207,7 +214,11 @@ class Placement:
         return not any(one.users for one in self._cache.held() if one.name in plan.leaving)
 
     def _load(self, pending: _Pending) -> None:
-        model = pending.plan.model
+        self._bring(pending.plan.model)
+        pending.is_over = True
+        self._announce()
+
+    def _bring(self, model: str) -> None:
         try:
             with self._cache.use(model):
                 self._subscribe()
@@ -215,8 +226,6 @@ class Placement:
             log.warning("model_not_placed", model=model, reason=error.message)
         except Exception:
             log.exception("model_not_placed", model=model)
-        pending.is_over = True
-        self._announce()
 
     def _end(self, pending: _Pending) -> None:
         with self._lock:

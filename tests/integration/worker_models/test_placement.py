@@ -196,7 +196,11 @@ async def test_a_model_with_another_file_is_loaded_anew(
     running = await jobs.send(model="m0", max_tokens=20)
 
     (models_dir / "models.toml").write_text(entry("m0", sha256="5" * 64))
-    await holds(jobs, worker)
+
+    async def is_loaded_anew() -> bool:
+        return loads([worker]) == 2
+
+    await eventually(is_loaded_anew)
     _, final = await jobs.result(await jobs.send(model="m0", max_tokens=5))
 
     assert (await jobs.result(running))[1].finish_reason == "length"

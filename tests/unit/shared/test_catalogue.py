@@ -183,3 +183,36 @@ def test_many_threads_see_the_old_models_or_the_new_ones_whole(tmp_path: Path) -
         thread.join()
 
     assert seen <= {("a",), ("a", "b")}
+
+
+ADAPTER = '[models.b]\nbase = "a"\nfile = "b.gguf"\nkind = "chat"\n'
+
+
+def test_an_adapter_has_its_bases_file_and_what_else_it_does_not_give(tmp_path: Path) -> None:
+    base = '[models.a]\nfile = "a.gguf"\nkind = "chat"\ncontext_length = 512\ntemplate = "chatml"\n'
+    catalogue = Catalogue.load(write(tmp_path, base + ADAPTER))
+
+    entry = catalogue.get("b")
+
+    assert (entry.file, entry.context_length, entry.template) == ("a.gguf", 512, "chatml")
+    assert catalogue.path_of(entry) == tmp_path / "a.gguf"
+    assert catalogue.adapter_path_of(entry) == tmp_path / "b.gguf"
+    assert catalogue.adapter_path_of(catalogue.get("a")) is None
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        "",
+        '[models.a]\nfile = "a.gguf"\nkind = "embedding"\ncontext_length = 512\n',
+        '[models.a]\nbase = "b"\nfile = "a.gguf"\nkind = "chat"\n',
+    ],
+)
+def test_an_adapter_without_a_chat_model_under_it_is_refused(tmp_path: Path, base: str) -> None:
+    with pytest.raises(ConfigurationError, match="is not a chat model"):
+        Catalogue.load(write(tmp_path, base + ADAPTER))
+
+
+def test_a_model_without_a_context_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="context_length"):
+        Catalogue.load(write(tmp_path, '[models.a]\nfile = "a.gguf"\nkind = "chat"\n'))
