@@ -5,10 +5,13 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.fault import report
 from tests.fault.arena import Arena, Ground, Outcome
 from tests.fault.catalogue import FaultTest, fault_tests
 from tests.fault.ground import fault_stack
+from tests.fault.storm import storm
 
 FOLDER = Path(".build/faults")
 
@@ -16,18 +19,17 @@ FOLDER = Path(".build/faults")
 def main() -> int:
     """Run what was asked for, print the table, write it; exit status 1 when anything was wrong."""
     options = _options()
-    tests = [test for test in fault_tests() if not options.tests or test.name in options.tests]
+    tests = _chosen(options)
     if strangers := set(options.tests) - {test.name for test in tests}:
         _say(f"There is no fault test {', '.join(sorted(strangers))}.")
         return 2
-    if not options.tests:
-        tests = [test for test in tests if test.name != "F25"]  # the soak is asked for by its name
     outcomes: list[Outcome] = []
     with fault_stack(gateways=options.gateways, workers=options.workers, lease_s=options.lease) as stack:
         ground = Ground(stack)
         for round_number in range(options.rounds):
             for test in tests:
-                outcomes.append(_run(ground, test, options.seed + round_number, options.times))
+                if outcome := _run(ground, test, options.seed + round_number, options):
+                    outcomes.append(outcome)
                 report.write(outcomes, FOLDER)
     _say("")
     _say(report.table(outcomes))
@@ -39,12 +41,31 @@ def main() -> int:
     return 1 if wrong else 0
 
 
-def _run(ground: Ground, test: FaultTest, seed: int, times: float) -> Outcome:
+def _chosen(options: argparse.Namespace) -> list[FaultTest]:
+    """Those that were named; else the storm if kills were asked for; else all but the soak."""
+    if options.kills and not options.tests:
+        return [FaultTest("kills", "kill -9 of every kind of process at once", storm)]
+    if options.tests:
+        return [test for test in fault_tests() if test.name in options.tests]
+    return [test for test in fault_tests() if test.name != "F25"]
+
+
+def _run(ground: Ground, test: FaultTest, seed: int, options: argparse.Namespace) -> Outcome | None:
+    """None when the machine lacks what the test needs."""
     _say(f"{time.strftime('%H:%M:%S')} {test.title} (seed {seed})")
     ground.stack.wait_until_whole()
-    arena = Arena(ground, test.name, seed, times=times, say=lambda line: _say(f"  {line}"))
+    arena = Arena(
+        *(ground, test.name, seed),
+        times=options.times,
+        minutes=options.minutes,
+        kills=options.kills,
+        say=lambda line: _say(f"  {time.strftime('%H:%M:%S')} {line}"),
+    )
     try:
         test.scenario(arena)
+    except pytest.skip.Exception as reason:
+        _say(f"  SKIPPED: {reason}")
+        return None
     except Exception as error:  # one scenario that breaks does not end the run
         arena.expect(False, f"the scenario itself failed: {error!r}")
     outcome = arena.outcome()
@@ -60,6 +81,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--rounds", type=int, default=1, help="each with the next seed")
     parser.add_argument("--times", type=float, default=1.0, help="scales how much harm each test does")
+    parser.add_argument("--kills", type=int, default=0, help="the storm, until so many processes were killed")
+    parser.add_argument("--minutes", type=float, default=10, help="of the soak, F25")
     parser.add_argument("--gateways", type=int, default=3)
     parser.add_argument("--workers", type=int, default=3)
     parser.add_argument("--lease", type=float, default=1.5, help="seconds")

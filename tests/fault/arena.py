@@ -1,20 +1,21 @@
 """The arena: what a fault test works with. A scenario takes one, starts a load, does harm, and lets it be judged."""
 
 import contextlib
+import os
 import random
-import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 import redis
 
 from tests.fault.client import Client, Received
-from tests.fault.faults import Fault, Injector, scrape
+from tests.fault.faults import Fault, Injector, counter, scrape
 from tests.fault.figures import Quantiles, pauses_s
-from tests.fault.ledger import leftovers, message_problems
+from tests.fault.ledger import dead_problems, leftovers, message_problems
 from tests.fault.load import Load, LoadPlan
 from tests.fault.oracle import Oracle
 from tests.stack import Stack
@@ -66,6 +67,8 @@ class Arena:
         seed: int,
         *,
         times: float | None = None,
+        minutes: float | None = None,
+        kills: int = 0,
         say: Callable[[str], None] = lambda _: None,
     ):
         self.stack = ground.stack
@@ -75,12 +78,17 @@ class Arena:
         self.inject = Injector(ground.stack, self.chance)
         self.gateways: Callable[[], list[str]] = lambda: ground.stack.gateways
         self._ground = ground
+        self.minutes = minutes
+        self.kills = kills
+        self.begun = time.monotonic()
         self._times = times
         self._say = say
+        self._may_be_dead: set[str] = set()
         self._loads: list[Load] = []
         self._figures: dict[str, Any] = {}
         self._problems: list[str] = []
-        self._begun = time.monotonic()
+
+        ground.oracle.learn(LoadPlan().tokens)
 
     @contextlib.contextmanager
     def load(self, plan: LoadPlan | None = None) -> Iterator[Load]:
@@ -104,9 +112,17 @@ class Arena:
         count = short if self._times is None else max(1, round(long * self._times))
         for number in range(count):
             yield number
-            done = sum(len(load.received) for load in self._loads)
-            wrong = sum(len(load.problems) for load in self._loads)
-            self._say(f"{self.name}: {number + 1} of {count}, {done} streams done, {wrong} problems")
+            self.progress(f"{number + 1} of {count}")
+
+    def progress(self, words: str) -> None:
+        """A line for whoever watches a long run."""
+        done = sum(len(load.received) for load in self._loads)
+        wrong = [problem for load in self._loads for problem in load.problems]
+        self._say(f"{self.name}: {words}; {done} streams done, {len(wrong)} problems {wrong[-1:] or ''}")
+
+    def injector(self, name: str) -> Injector:
+        """One more injector for a thread of its own; its faults are counted with the others."""
+        return Injector(self.stack, random.Random(f"{self.name}-{self.seed}-{name}"), self.inject.faults)
 
     def seconds(self, short: float, long: float) -> float:
         """A duration that differs between the two forms."""
@@ -126,9 +142,7 @@ class Arena:
 
     def metric(self, role: str, name: str) -> float:
         """The sum of a counter over the processes of a role that live now, and over its labels."""
-        pages = [scrape(process["address"]) for process in self.stack.processes_of(role)]
-        found = [re.findall(rf"^{name}(?:\{{[^}}]*\}})? (\S+)$", page, re.MULTILINE) for page in pages]
-        return sum(float(value) for values in found for value in values)
+        return sum(counter(scrape(process["address"]), name) for process in self.stack.processes_of(role))
 
     def logged(self, role: str, event: str) -> int:
         """How often the processes of a role have logged an event, those that are dead included."""
@@ -138,6 +152,22 @@ class Arena:
         """Jobs that were claimed more often than that."""
         with self.redis() as client:
             return [one.job_id for one in streams if int(client.hget(f"job:{one.job_id}", "claims") or 0) > more_than]
+
+    def claims_of(self, job_id: str) -> int:
+        with self.redis() as client:
+            return int(client.hget(f"job:{job_id}", "claims") or 0)
+
+    def allow_dead(self, job_id: str) -> None:
+        """That job is poison: it may and must end in `jobs:dead`."""
+        self._may_be_dead.add(job_id)
+
+    def require(self, is_there: object, sentence: str) -> None:
+        """Skip on a laptop, fail in CI, unless what the scenario needs is there."""
+        if is_there:
+            return
+        if "CI" in os.environ:
+            raise AssertionError(sentence)
+        pytest.skip(sentence)
 
     def figure(self, name: str, value: object) -> None:
         """Something that the report shall tell besides streams and pauses."""
@@ -160,6 +190,7 @@ class Arena:
         problems = [*self._problems, *(problem for load in self._loads for problem in load.problems)]
         problems += message_problems(self.stack.database_url, streams, right)
         problems += leftovers(self.stack.redis_url)
+        problems += dead_problems(self.stack.redis_url, {one.job_id for one in streams}, self._may_be_dead)
         first = [one.arrivals[0] - one.accepted_at for one in streams if one.arrivals]
         return Outcome(
             name=self.name,
@@ -173,7 +204,7 @@ class Arena:
             first_token=Quantiles.of(first),
             figures=self._figures,
             problems=problems,
-            wall_s=time.monotonic() - self._begun,
+            wall_s=time.monotonic() - self.begun,
         )
 
 

@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import os
 import random
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -33,10 +34,10 @@ class Fault:
 class Injector:
     """Every choice comes from `chance`, so that a seed repeats a run as far as timing lets it."""
 
-    def __init__(self, stack: Stack, chance: random.Random):
+    def __init__(self, stack: Stack, chance: random.Random, faults: list[Fault] | None = None):
         self._stack = stack
-        self._chance = chance
-        self.faults: list[Fault] = []
+        self.chance = chance
+        self.faults: list[Fault] = [] if faults is None else faults
 
     def kill(self, role: str, name: str | None = None) -> Fault:
         """kill -9 of a random process of that role, or of the one called `name`.
@@ -112,7 +113,7 @@ class Injector:
             return len(ready) >= min(2, len(self._stack.processes_of(role))) and bool(wanted)
 
         wait_until(can_spare_one, f"one {name or role} can be spared", timeout_s=60)
-        return self._chance.choice([process for process in ready if name in (None, process["name"])])
+        return self.chance.choice([process for process in ready if name in (None, process["name"])])
 
     def _signal(self, process: dict[str, Any], number: int, kind: str, window_s: float = 0.3) -> Fault:
         role, address = process["role"], process["address"]
@@ -128,15 +129,20 @@ def is_ready(process: dict[str, Any]) -> bool:
     """Whether it runs and, if it is a service, says that it is ready."""
     if process["role"] in ("redis", "postgres"):
         return os.path.exists(f"/proc/{process['pid']}") or os.name != "posix"
-    return _get(process["address"], "/readyz")[0] == 200
+    return get(process["address"], "/readyz")[0] == 200
 
 
 def scrape(address: str) -> str:
     """Its /metrics page; empty if it does not answer."""
-    return _get(address, "/metrics")[1]
+    return get(address, "/metrics")[1]
 
 
-def _get(address: str, path: str) -> tuple[int, str]:
+def counter(page: str, name: str) -> float:
+    """The sum over a counter's labels on one page of metrics."""
+    return sum(float(value) for value in re.findall(rf"^{name}(?:\{{[^}}]*\}})? (\S+)$", page, re.MULTILINE))
+
+
+def get(address: str, path: str) -> tuple[int, str]:
     """Status and text; (0, "") without an answer."""
     host, _, port = address.partition(":")
     connection = http.client.HTTPConnection(host, int(port), timeout=2)

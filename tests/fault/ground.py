@@ -8,6 +8,9 @@ from tests.stack import Stack, running_stack
 STEP_MS = 15
 """A stream of 150 tokens takes more than two seconds, so that a kill comes into its middle."""
 
+POISON = "arsenic and old lace"
+"""A request that says so kills the worker that decodes it."""
+
 
 @contextmanager
 def fault_stack(
@@ -16,6 +19,7 @@ def fault_stack(
     """A stack with the simulated engine; `environment` adds settings of the services."""
     settings = {
         "WORKER_SIMULATED_STEP_MS": str(step_ms),
+        "WORKER_SIMULATED_POISON": POISON,
         "WORKER_LEASE_S": str(lease_s),
         "WORKER_DRAIN_GRACE_S": "0.5",  # so that a drain hands jobs over instead of finishing them
         "GATEWAY_PING_INTERVAL_S": "1.5",  # a client of ours takes 6 s of silence for a dead gateway

@@ -40,7 +40,7 @@ class HintThief:
     def _steal(self) -> None:
         while not self._stopping.wait(_LOOK_EVERY_S):
             for queue in self._source.scan_iter("q:model.*", _type="list"):
-                while hint := self._source.rpop(queue):
+                while isinstance(hint := self._source.rpop(queue), bytes):
                     self.stolen += 1
                     self._pass_on(queue, hint)
             while self._late and self._late[0][0] <= time.monotonic():

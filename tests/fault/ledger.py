@@ -12,7 +12,8 @@ from shared.events import FinalEvent, TokensEvent, decode
 from tests.fault.client import Received
 
 _LOG_WAIT_S = 15.0
-_SETTLE_S = 20.0
+_SETTLE_S = 40.0
+"""Longer than the grace after which the reaper looks at a job that nobody attends to."""
 
 
 def log_problems(redis_url: str, job_id: str, right: str) -> list[str]:
@@ -64,12 +65,23 @@ def message_problems(database_url: str, streams: Sequence[Received], texts: dict
         time.sleep(0.5)
 
 
+def dead_problems(redis_url: str, innocent: set[str], poisoned: set[str]) -> list[str]:
+    """Jobs that ended in `jobs:dead` though they are innocent, and poisoned ones that did not."""
+    with redis.Redis.from_url(redis_url, socket_timeout=3) as client:
+        dead = {fields[b"job_id"].decode() for _, fields in client.xrange("jobs:dead")}
+    return [
+        *(f"innocent job {job} is dead" for job in sorted(dead & innocent)),
+        *(f"poisoned job {job} is not dead" for job in sorted(poisoned - dead)),
+    ]
+
+
 def _log(redis_url: str, job_id: str) -> list[tuple[bytes, dict[bytes, bytes]]]:
     end = time.monotonic() + _LOG_WAIT_S
     while True:
         try:
             with redis.Redis.from_url(redis_url, socket_timeout=3) as client:
-                return client.xrange(f"tok:{job_id}")
+                entries: list[tuple[bytes, dict[bytes, bytes]]] = client.xrange(f"tok:{job_id}")
+                return entries
         except RedisError:
             if time.monotonic() > end:
                 raise
@@ -105,10 +117,10 @@ def _message_problems(database_url: str, jobs: Sequence[str], texts: dict[str, s
                 "SELECT turn_id, content FROM messages WHERE is_reply AND role = 'assistant' AND turn_id = ANY(%s)",
                 (list(jobs),),
             ).fetchall()
-            states = dict(
+            states: dict[str, str] = dict(
                 connection.execute("SELECT id, state FROM turns WHERE id = ANY(%s)", (list(jobs),)).fetchall()
             )
-            used = dict(
+            used: dict[str, int] = dict(
                 connection.execute(
                     "SELECT job_id, completion_tokens FROM usage_records WHERE job_id = ANY(%s)", (list(jobs),)
                 ).fetchall()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.fault.faults import is_ready
+from tests.fault.faults import get, is_ready
 from tests.servers import free_port
 from tests.stack import ROOT, Stack, wait_until
 
@@ -31,19 +31,27 @@ class Neighbour:
     def url(self) -> str:
         return f"http://{self.address}"
 
+    def is_live(self) -> bool:
+        """Whether its /livez answers 200."""
+        return get(self.address, "/livez")[0] == 200
+
     @property
     def pid(self) -> int:
         return self.process.pid
 
 
 @contextmanager
-def neighbour(stack: Stack, role: str, *, code: Path = ROOT, **settings: str) -> Iterator[Neighbour]:
-    """A process of that role from the checkout `code`, with the environment of its siblings and `settings` on top.
+def neighbour(
+    stack: Stack, role: str, settings: Mapping[str, str | None] | None = None, *, code: Path = ROOT
+) -> Iterator[Neighbour]:
+    """A process of that role from the checkout `code`, with the environment of its siblings and `settings` on top
+    (None takes a variable away).
 
     Ready when the block begins, gone when it ends.
     """
     port = free_port()
-    environment = {**_environment_of(stack, role), _PORT_OF[role]: str(port), **settings}
+    wanted = {**_environment_of(stack, role), _PORT_OF[role]: str(port), **(settings or {})}
+    environment = {name: value for name, value in wanted.items() if value is not None}
     log = stack.state_dir / "logs" / f"neighbour-{role}-{port}.log"
     with log.open("wb") as output:
         started = subprocess.Popen(

@@ -15,7 +15,7 @@ SHORT_STREAMS = LoadPlan(tokens=60)
 def scenario(arena: Arena) -> None:
     with (
         HintThief(arena.stack.redis_url) as thief,
-        neighbour(arena.stack, "gateway", CELERY_BROKER_URL=thief.gateways_broker_url) as gateway,
+        neighbour(arena.stack, "gateway", {"CELERY_BROKER_URL": thief.gateways_broker_url}) as gateway,
     ):
         arena.gateways = lambda: [gateway.url]
         for mode in get_args(Mode):
