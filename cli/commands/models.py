@@ -35,6 +35,7 @@ ContextOption = Annotated[
     int, typer.Option("--context", min=0, help="Tokens of one sequence.  [default: the model's own, 4096 at most]")
 ]
 TemplateOption = Annotated[str, typer.Option("--template", help="A named chat template.  [default: the file's own]")]
+BaseOption = Annotated[str, typer.Option("--base", help="The model that a LoRA adapter sits on.")]
 
 
 @app.command("list")
@@ -71,6 +72,7 @@ def pull(
     kind: KindOption = None,
     context: ContextOption = 0,
     template: TemplateOption = "",
+    base: BaseOption = "",
     revision: Annotated[str, typer.Option("--revision", help="Branch, tag or commit.  [default: the newest]")] = "",
 ) -> None:
     """Fetch a GGUF from the Hugging Face hub (HF_TOKEN and HF_ENDPOINT count) and make a model of it."""
@@ -78,13 +80,13 @@ def pull(
     from cli.model_store.hub import fetch, list_files  # a second to load, and only this command needs it
 
     repo, _, wanted = source.partition(":")
-    wishes = Wishes(name, kind, context, template)
+    wishes = Wishes(name, kind, context, template, base)
     with errors_as_sentences():
         store = _store()
         files = list_files(repo, revision)
         file = choose(files, repo, wanted)
         model_name = name_of(wishes, Path(file.name))
-        store.require_free_name(model_name)
+        store.require_possible(model_name, wishes)
         _say_choice(files, file, is_default=not wanted)
         download = Download(file, store.folder, fetch)
         sha256 = _have(download)
@@ -100,13 +102,14 @@ def add(
     kind: KindOption = None,
     context: ContextOption = 0,
     template: TemplateOption = "",
+    base: BaseOption = "",
     is_linked: Annotated[bool, typer.Option("--link", help="A hard link instead of a copy; on one disk only.")] = False,
 ) -> None:
     """Make a model of a file that you have: it is copied into the models folder."""
     with errors_as_sentences():
         size = file.stat().st_size if file.is_file() else 0
         with progress_bar("taking the file in", size) as bar:
-            entry = _store().add(file, Wishes(name, kind, context, template), bar, is_linked=is_linked)
+            entry = _store().add(file, Wishes(name, kind, context, template, base), bar, is_linked=is_linked)
         _say_added(entry, read_header(file))
 
 
@@ -160,6 +163,9 @@ def _say_choice(files: list[HubFile], chosen: HubFile, *, is_default: bool) -> N
 
 
 def _say_added(entry: ModelEntry, header: GgufHeader) -> None:
+    if entry.base:
+        say(f"{entry.name} is a chat model now, an adapter on {entry.base}")
+        return
     say(f"{entry.name} is a {entry.kind} model now, with a context of {entry.context_length} tokens")
     if entry.kind == "chat" and not (entry.template or has_template(header)):
         say("its file has no chat template, so it gets chatml's: --template names another")

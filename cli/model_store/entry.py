@@ -30,6 +30,8 @@ class Wishes:
     kind: Kind | None = None
     context_length: int = 0
     template: str = ""
+    base: str = ""
+    """The model that an adapter sits on."""
 
 
 @dataclass(frozen=True)
@@ -52,33 +54,40 @@ def name_of(wishes: Wishes, file: Path) -> str:
 
 def make_entry(name: str, file: str, sha256: str, header: GgufHeader, wishes: Wishes, origin: Origin) -> ModelEntry:
     """Raises ModelStoreError for a file that Drover cannot serve, or a wish that cannot be met."""
-    refuse_other_files(header, file)
+    refuse_other_files(header, file, base=wishes.base)
     if wishes.template and wishes.template not in FALLBACK_NAMES:
         raise ModelStoreError(f"There is no template '{wishes.template}': choose {', '.join(sorted(FALLBACK_NAMES))}.")
-    kind = wishes.kind or kind_of(header)
+    kind = "chat" if wishes.base else wishes.kind or kind_of(header)
     architecture = header.text("general.architecture")
     return ModelEntry(
         name=name,
         file=file,
         kind=kind,
-        context_length=_context_length(header, wishes.context_length),
+        context_length=wishes.context_length if wishes.base else _context_length(header, wishes.context_length),
         sha256=sha256,
         owned_by=origin.owner or "local",
         created=int(time.time()),
         description=_one_line(f"{header.text('general.name') or name} ({architecture}){origin.words}"),
         template=wishes.template,
+        base=wishes.base,
         dimensions=header.number(f"{architecture}.embedding_length") if kind == "embedding" else 0,
     )
 
 
-def refuse_other_files(header: GgufHeader, file: str) -> None:
-    """Raises ModelStoreError for a GGUF that is no whole model."""
+def refuse_other_files(header: GgufHeader, file: str, *, base: str) -> None:
+    """Raises ModelStoreError for a GGUF that is no whole model, or no adapter if there is a `base`."""
     if header.number("split.count") > 1:
         raise ModelStoreError(
             f"{file} is one of {header.number('split.count')} parts: join them with `llama-gguf-split --merge`, or "
             "choose a file that is whole."
         )
-    if (what := header.text("general.type")) not in ("", "model"):
+    what = header.text("general.type") or "model"
+    if what == "adapter" and header.text("adapter.type") == "lora":
+        if not base:
+            raise ModelStoreError(f"{file} is a LoRA adapter: name the model that it sits on with --base.")
+    elif base:
+        raise ModelStoreError(f"{file} is no LoRA adapter, so it sits on no other model: leave --base away.")
+    elif what != "model":
         raise ModelStoreError(f"{file} holds no model but what GGUF calls '{what}': choose the model's own file.")
     if not header.text("general.architecture"):
         raise ModelStoreError(f"{file} does not say which architecture it has: it is no model.")

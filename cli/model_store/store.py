@@ -30,23 +30,30 @@ class ModelStore:
         """Raises ConfigurationError."""
         return self.catalogue_file.read().all()
 
-    def require_free_name(self, name: str) -> None:
-        """Raises ModelStoreError if a model has that name: better before a long download than after it."""
-        if any(entry.name == name for entry in self.entries()):
+    def require_possible(self, name: str, wishes: Wishes) -> None:
+        """Raises ModelStoreError if a model has that name or the base is none: better before a long download."""
+        entries = self.entries()
+        if any(entry.name == name for entry in entries):
             raise ModelStoreError(taken(name))
+        bases = [entry.name for entry in entries if entry.kind == "chat" and not entry.base]
+        if wishes.base and wishes.base not in bases:
+            raise ModelStoreError(
+                f"models.toml has no chat model '{wishes.base}' to be a base: it has {', '.join(bases)}."
+            )
 
     def path_of(self, entry: ModelEntry) -> Path:
-        """Raises ConfigurationError for a file outside the folder."""
-        return self.catalogue_file.read().path_of(entry)
+        """The entry's own file, not that of its base. Raises ConfigurationError for a file outside the folder."""
+        catalogue = self.catalogue_file.read()
+        return catalogue.adapter_path_of(entry) or catalogue.path_of(entry)
 
     def add(self, source: Path, wishes: Wishes, progress: Progress, *, is_linked: bool = False) -> ModelEntry:
-        """Make a model of a file, copied or hard-linked into the folder unless it lies there already.
+        """Make a model of a file, copied or hard-linked into the folder unless the same file is there already.
 
         Raises ModelStoreError.
         """
         header = read_header(source)
         name = name_of(wishes, source)
-        self.require_free_name(name)
+        self.require_possible(name, wishes)
         # Made before the file is copied, so that a file that cannot be served costs no time.
         make_entry(name, source.name, "", header, wishes, Origin())
         file, sha256 = self._take_in(source.resolve(), progress, is_linked=is_linked)
@@ -67,9 +74,11 @@ class ModelStore:
         """
         if entry.name in BUNDLED:
             raise ModelStoreError(f"{entry.name} belongs to Drover: `make demo` and the tests need it.")
+        if above := [other.name for other in self.entries() if other.base == entry.name]:
+            raise ModelStoreError(f"{', '.join(above)} sits on {entry.name}: `drover models remove {above[0]}` first.")
         path = self.path_of(entry)
         self.catalogue_file.remove(entry.name)
-        if keeps_file or any(other.file == entry.file for other in self.entries()):
+        if keeps_file or any(self.path_of(other) == path for other in self.entries()):
             return None
         try:
             path.unlink()
@@ -84,8 +93,11 @@ class ModelStore:
         if source.is_relative_to(self.folder):
             return source, sha256_of(source, progress)
         target = self.folder / source.name
-        if target.exists() and not target.samefile(source):
-            raise ModelStoreError(f"{target} exists: rename {source} first, or move the other file away.")
+        if target.exists():
+            sha256 = sha256_of(source, progress)
+            if sha256 == sha256_of(target):
+                return target, sha256
+            raise ModelStoreError(f"{target} is another file: rename {source} first, or move the other one away.")
         draft = target.with_name(f".{target.name}.{os.getpid()}.part")
         try:
             if is_linked:

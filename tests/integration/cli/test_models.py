@@ -13,14 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from cli.main import app
 from shared.catalogue import Catalogue
 from tests.fakes.hub import Hub, running_hub
 from tests.fakes.random_bert_gguf import write_random_bert_gguf
 from tests.fakes.random_gguf import Shape, write_random_gguf
+from tests.fakes.random_lora import write_random_lora
 
 ROOT = Path(__file__).parents[3]
 REPO = "somebody/Small-Model-GGUF"
+NOBODY = "http://127.0.0.1:9"
+"""Where no hub answers."""
 PIECE_BYTES = 10 * 1024 * 1024
 """The library writes pieces of this size, and loses the piece that was under way when the connection broke."""
 
@@ -55,17 +60,16 @@ def folder(tmp_path: Path) -> Path:
 ENTRY = 'file = "old.gguf"\nkind = "chat"\ncontext_length = 512'  # no line break at the end
 
 
-def environment(folder: Path, endpoint: str = "http://127.0.0.1:9", **more: str) -> dict[str, str]:
+def environment(folder: Path, endpoint: str = NOBODY, **more: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "DROVER_"))}
     home = str(folder.parent / "hf")
     return {**kept, "DROVER_MODELS_DIR": str(folder), "HF_ENDPOINT": endpoint, "HF_HOME": home, **more}
 
 
-def drover(
-    folder: Path, *arguments: str, endpoint: str = "http://127.0.0.1:9", **more: str
-) -> subprocess.CompletedProcess[str]:
+def pull(folder: Path, *arguments: str, endpoint: str = NOBODY, **more: str) -> subprocess.CompletedProcess[str]:
+    """In a process of its own: the hub's library reads its settings once, when it is imported."""
     return subprocess.run(
-        [sys.executable, "-m", "cli.main", "models", *arguments],
+        [sys.executable, "-m", "cli.main", "models", "pull", *arguments],
         cwd=ROOT,
         env=environment(folder, endpoint, **more),
         stdin=subprocess.DEVNULL,
@@ -73,6 +77,12 @@ def drover(
         text=True,
         timeout=60,
     )
+
+
+def drover(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Any other command of `drover models`, in this process."""
+    done = CliRunner().invoke(app, ["models", *arguments], env=environment(folder))
+    return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
 
 
 def entry(folder: Path, name: str) -> dict[str, Any]:
@@ -87,7 +97,7 @@ def is_one_sentence(done: subprocess.CompletedProcess[str], *words: str) -> None
 
 
 def test_a_pulled_file_becomes_a_model_and_the_comments_stay(hub: Hub, folder: Path, gguf: Path) -> None:
-    done = drover(folder, "pull", REPO, endpoint=hub.url)
+    done = pull(folder, REPO, endpoint=hub.url)
 
     assert done.returncode == 0, done.stderr
     made = entry(folder, "small-model.q4_k_m")
@@ -101,7 +111,7 @@ def test_a_pulled_file_becomes_a_model_and_the_comments_stay(hub: Hub, folder: P
 
 
 def test_options_go_before_what_the_file_says(hub: Hub, folder: Path) -> None:
-    done = drover(folder, "pull", REPO, "--name", "mine", "--context", "8192", "--template", "alpaca", endpoint=hub.url)
+    done = pull(folder, REPO, "--name", "mine", "--context", "8192", "--template", "alpaca", endpoint=hub.url)
 
     assert done.returncode == 0, done.stderr
     made = entry(folder, "mine")
@@ -109,7 +119,7 @@ def test_options_go_before_what_the_file_says(hub: Hub, folder: Path) -> None:
 
 
 def test_the_token_goes_to_the_hub_and_not_to_the_server_that_it_sends_us_to(hub: Hub, folder: Path) -> None:
-    assert drover(folder, "pull", REPO, endpoint=hub.url, HF_TOKEN="hf_secret").returncode == 0
+    assert pull(folder, REPO, endpoint=hub.url, HF_TOKEN="hf_secret").returncode == 0
 
     by_server = {"/cdn/" in asked.path: asked.authorization for asked in hub.asked}
     assert by_server == {False: "Bearer hf_secret", True: ""}
@@ -121,7 +131,7 @@ def test_a_connection_that_closes_early_is_taken_up_within_the_same_command(
     hub.repos[REPO] = {large_gguf.name: large_gguf.read_bytes()}
     hub.cuts = [(PIECE_BYTES + 1000, "close")]
 
-    done = drover(folder, "pull", REPO, endpoint=hub.url)
+    done = pull(folder, REPO, endpoint=hub.url)
 
     assert done.returncode == 0, done.stderr
     assert [asked.range for asked in hub.gets()] == ["", f"bytes={PIECE_BYTES}-"]
@@ -135,11 +145,11 @@ def test_a_broken_download_goes_on_with_the_next_command(
     hub.repos[REPO] = {large_gguf.name: large_gguf.read_bytes()}
     hub.cuts = [(2 * PIECE_BYTES - 1000, "reset")]  # a reset loses what the kernel still has
 
-    first = drover(folder, "pull", REPO, endpoint=hub.url)
+    first = pull(folder, REPO, endpoint=hub.url)
     [partial] = folder.glob(".*.part")
     kept = partial.stat().st_size
     hub.ignores_ranges = ignores_ranges
-    second = drover(folder, "pull", REPO, endpoint=hub.url)
+    second = pull(folder, REPO, endpoint=hub.url)
 
     is_one_sentence(first, "the connection broke", "same command again")
     assert kept == PIECE_BYTES
@@ -152,7 +162,7 @@ def test_a_broken_download_goes_on_with_the_next_command(
 def test_a_file_with_another_digest_is_deleted(hub: Hub, folder: Path, gguf: Path) -> None:
     hub.served[gguf.name] = bytes(reversed(gguf.read_bytes()))
 
-    done = drover(folder, "pull", REPO, endpoint=hub.url)
+    done = pull(folder, REPO, endpoint=hub.url)
 
     is_one_sentence(done, "its digest differs", "deleted")
     assert [path.name for path in folder.iterdir()] == ["models.toml"]
@@ -161,10 +171,10 @@ def test_a_file_with_another_digest_is_deleted(hub: Hub, folder: Path, gguf: Pat
 
 def test_a_small_file_outside_the_large_file_store_is_compared_too(hub: Hub, folder: Path, gguf: Path) -> None:
     hub.is_lfs = False
-    good = drover(folder, "pull", REPO, endpoint=hub.url)
+    good = pull(folder, REPO, endpoint=hub.url)
     hub.served[gguf.name] = bytes(reversed(gguf.read_bytes()))
     (folder / gguf.name).unlink()
-    bad = drover(folder, "pull", REPO, "--name", "other", endpoint=hub.url)
+    bad = pull(folder, REPO, "--name", "other", endpoint=hub.url)
 
     assert good.returncode == 0, good.stderr
     assert entry(folder, "small-model.q4_k_m")["sha256"] == hashlib.sha256(gguf.read_bytes()).hexdigest()
@@ -172,11 +182,11 @@ def test_a_small_file_outside_the_large_file_store_is_compared_too(hub: Hub, fol
 
 
 def test_a_file_that_is_there_is_not_fetched_again(hub: Hub, folder: Path) -> None:
-    assert drover(folder, "pull", REPO, endpoint=hub.url).returncode == 0
+    assert pull(folder, REPO, endpoint=hub.url).returncode == 0
     fetched = len(hub.gets())
 
-    again = drover(folder, "pull", REPO, endpoint=hub.url)
-    other = drover(folder, "pull", REPO, "--name", "second", endpoint=hub.url)
+    again = pull(folder, REPO, endpoint=hub.url)
+    other = pull(folder, REPO, "--name", "second", endpoint=hub.url)
 
     is_one_sentence(again, "has a model 'small-model.q4_k_m' already", "--name")
     assert (other.returncode, len(hub.gets())) == (0, fetched)
@@ -186,7 +196,7 @@ def test_a_file_that_is_there_is_not_fetched_again(hub: Hub, folder: Path) -> No
 def test_another_file_of_that_name_is_left_alone(hub: Hub, folder: Path, gguf: Path) -> None:
     (folder / gguf.name).write_text("mine")
 
-    done = drover(folder, "pull", REPO, endpoint=hub.url)
+    done = pull(folder, REPO, endpoint=hub.url)
 
     is_one_sentence(done, "move it away")
     assert (folder / gguf.name).read_text() == "mine"
@@ -196,8 +206,8 @@ def test_of_several_files_the_usual_one_is_taken_and_the_others_are_shown(hub: H
     content = gguf.read_bytes()
     hub.repos[REPO] = {f"m.{kind}.gguf": content for kind in ("Q2_K", "Q4_K", "Q4_K_M", "Q8_0")}
 
-    done = drover(folder, "pull", REPO, endpoint=hub.url)
-    named = drover(folder, "pull", f"{REPO}:q8_0", endpoint=hub.url)
+    done = pull(folder, REPO, endpoint=hub.url)
+    named = pull(folder, f"{REPO}:q8_0", endpoint=hub.url)
 
     assert done.returncode == named.returncode == 0
     assert "m.Q2_K.gguf" in done.stdout
@@ -208,7 +218,7 @@ def test_of_several_files_the_usual_one_is_taken_and_the_others_are_shown(hub: H
 def test_when_no_file_is_the_usual_one_the_person_must_choose(hub: Hub, folder: Path, gguf: Path) -> None:
     hub.repos[REPO] = {"a.gguf": gguf.read_bytes(), "b.gguf": gguf.read_bytes()}
 
-    done = drover(folder, "pull", REPO, endpoint=hub.url)
+    done = pull(folder, REPO, endpoint=hub.url)
 
     assert done.returncode == 1
     assert f"drover models pull {REPO}:a.gguf" in done.stderr
@@ -232,7 +242,7 @@ def test_what_the_hub_refuses_is_one_sentence(
 ) -> None:
     hub.refusals[REPO], hub.refuses_listing = refusal, refuses_listing
 
-    is_one_sentence(drover(folder, "pull", REPO, endpoint=hub.url), *words)
+    is_one_sentence(pull(folder, REPO, endpoint=hub.url), *words)
 
 
 @pytest.mark.parametrize(
@@ -249,7 +259,7 @@ def test_what_cannot_be_pulled_is_said_with_the_way_out(hub: Hub, folder: Path, 
     hub.repos["somebody/empty"] = {"model.safetensors": b"x"}
     hub.repos["somebody/parts"] = {f"m-Q4_K_M-0000{part}-of-00002.gguf": b"x" for part in (1, 2)}
 
-    done = drover(folder, "pull", f"{source}:Q4_K_M" if "parts" in source else source, endpoint=hub.url)
+    done = pull(folder, f"{source}:Q4_K_M" if "parts" in source else source, endpoint=hub.url)
 
     assert done.returncode == 1
     assert words in done.stderr, done.stderr
@@ -257,22 +267,11 @@ def test_what_cannot_be_pulled_is_said_with_the_way_out(hub: Hub, folder: Path, 
 
 
 def test_an_unknown_revision_is_named(hub: Hub, folder: Path) -> None:
-    is_one_sentence(drover(folder, "pull", REPO, "--revision", "v9", endpoint=hub.url), "no revision 'v9'")
+    is_one_sentence(pull(folder, REPO, "--revision", "v9", endpoint=hub.url), "no revision 'v9'")
 
 
 def test_a_hub_that_is_away_is_one_sentence(folder: Path) -> None:
-    is_one_sentence(drover(folder, "pull", REPO), "http://127.0.0.1:9", "HF_ENDPOINT")
-
-
-def test_a_file_that_the_disk_has_no_room_for_is_not_begun(hub: Hub, folder: Path, gguf: Path) -> None:
-    listing = hub.listing(REPO)
-    listing["siblings"][1]["size"] = 49 * 10**12
-    hub.listing = lambda repo: listing  # type: ignore[method-assign]
-
-    done = drover(folder, "pull", REPO, endpoint=hub.url)
-
-    assert done.returncode == 1
-    assert not hub.gets()
+    is_one_sentence(pull(folder, REPO), "http://127.0.0.1:9", "HF_ENDPOINT")
 
 
 def test_ctrl_c_keeps_what_has_come(hub: Hub, folder: Path, gguf: Path) -> None:
@@ -321,6 +320,34 @@ def test_an_embedding_model_is_known_by_its_architecture(folder: Path, tmp_path:
     assert drover(folder, "add", str(tmp_path / "vectors.gguf")).returncode == 0
 
     assert (entry(folder, "vectors")["kind"], entry(folder, "vectors")["dimensions"]) == ("embedding", 32)
+
+
+def test_the_same_file_under_another_name_is_not_copied(folder: Path, gguf: Path) -> None:
+    assert drover(folder, "add", str(gguf), "--name", "one").returncode == 0
+    assert drover(folder, "add", str(gguf), "--name", "two").returncode == 0
+
+    assert entry(folder, "one")["file"] == entry(folder, "two")["file"]
+    assert len(list(folder.glob("*.gguf"))) == 1
+
+
+def test_an_adapter_is_added_on_its_base_which_then_stays(folder: Path, gguf: Path, tmp_path: Path) -> None:
+    lora = write_random_lora(tmp_path / "lora.gguf")
+    assert drover(folder, "add", str(gguf), "--name", "base").returncode == 0
+
+    without = drover(folder, "add", str(lora))
+    unknown = drover(folder, "add", str(lora), "--base", "ghost")
+    wrong = drover(folder, "add", str(gguf), "--name", "x", "--base", "base")
+    added = drover(folder, "add", str(lora), "--base", "base")
+    removed_base = drover(folder, "remove", "base", "--yes")
+
+    is_one_sentence(without, "is a LoRA adapter", "--base")
+    is_one_sentence(unknown, "no chat model 'ghost'")
+    is_one_sentence(wrong, "is no LoRA adapter")
+    assert added.returncode == 0, added.stderr
+    assert Catalogue.load(folder).get("lora").adapter is not None
+    is_one_sentence(removed_base, "lora sits on base")
+    assert drover(folder, "remove", "lora", "--yes").returncode == 0
+    assert [path.name for path in folder.glob("*.gguf")] == [gguf.name]
 
 
 def test_a_folder_without_a_catalogue_gets_one(tmp_path: Path, gguf: Path) -> None:
