@@ -130,7 +130,7 @@ class Batcher:
     def _admit(self) -> None:
         self._take_arrived()
         self._retire()
-        if not self._waiting or not self._may_admit:
+        if not self._waiting or (self._running and not self._may_admit):
             return
         room = self._kv.idle
         for sequence in self._waiting:

@@ -258,6 +258,16 @@ def test_one_prompt_that_makes_the_decode_fail_leaves_its_neighbours_alone(
     assert [found.token_ids for found in neighbours] == [expected.token_ids] * 2
 
 
+def test_a_failed_decode_after_one_without_room_leaves_nobody_waiting(batcher: Batcher, engine: FailingEngine) -> None:
+    collectors = [submit(batcher, engine, f"job-{index}", max_tokens=5) for index in range(3)]
+    batcher.step()
+
+    engine.failures = [KvFullError(), DecodeError("status -3")]
+    run(batcher)
+
+    assert [found.final.finish_reason for found in collectors] == ["length"] * 3
+
+
 def test_an_interactive_job_is_admitted_before_batch_jobs_that_came_earlier(
     batcher: Batcher, engine: FailingEngine
 ) -> None:
