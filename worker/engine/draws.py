@@ -35,8 +35,8 @@ class ParallelDraws:
         self._pool: ThreadPoolExecutor | None = None
 
     def draw(self, draws: Sequence[Draw]) -> list[Sampled | DroverError]:
-        """As draw_in_turn. The draws are dealt out in equal hands: one hand-over to a thread costs some 50 µs."""
-        hands = min(self._threads, len(draws))
+        """As draw_in_turn. The draws are dealt out in equal hands, of two at least: a hand-over costs some 50 µs."""
+        hands = min(self._threads, (len(draws) + 1) // 2)
         if hands < 2:
             return draw_in_turn(draws)
         if self._pool is None:

@@ -15,11 +15,12 @@ from hashlib import blake2b
 from pathlib import Path
 
 from shared.catalogue import ModelEntry
-from shared.errors import DroverError, InferenceError
+from shared.errors import BadRequestError, DroverError, InferenceError
 from shared.events import TokenLogprob
 from shared.job import GenerateJob
 from worker.engine.base import DecodeError, Draw, Engine, Piece, Sampled
 from worker.engine.draws import draw_in_turn
+from worker.grammar.example import constraint_example
 
 _TEXT = (
     "the a one small brown fox river stone walks over under near quiet green hill and then sees seven lanterns café "
@@ -56,12 +57,14 @@ class SimulatedOptions:
 
 
 class SimulatedSampler:
-    """Draws words from a digest of prompt, seed and position."""
+    """Draws words from a digest of prompt, seed and position; a constraint makes it say the smallest fitting JSON."""
 
     def __init__(self, engine: "SimulatedEngine", job: GenerateJob, prompt: Sequence[int], choice: int):
         self._engine = engine
-        self._length = engine.options.answer_tokens
+        self._length = max(engine.options.answer_tokens, job.sampling.min_tokens)
         self._ignore_eos = job.sampling.ignore_eos
+        self._script = None if job.constraint is None else constraint_example(job.constraint)
+        self._words = _drawn_from(job.sampling.logit_bias)
         self._top = job.top_logprobs
         # Choice 0 says what it said before there were choices: versions run side by side during an upgrade.
         source = (job.sampling.seed, list(prompt), choice) if choice else (job.sampling.seed, list(prompt))
@@ -76,15 +79,24 @@ class SimulatedSampler:
     def _choose(self, row: int, seq: int) -> int:
         if not 0 <= row < self._engine.rows:
             raise InferenceError(f"The last decode has no output row {row}.")
+        if self._script is not None:
+            return self._script[seq - 1] if seq <= len(self._script) else END_TOKEN
         if seq > self._length and not self._ignore_eos:
             return END_TOKEN
         drawn = blake2b(seq.to_bytes(8), key=self._key, digest_size=8).digest()
-        return FIRST_WORD + int.from_bytes(drawn) % len(WORDS)
+        return self._words[int.from_bytes(drawn) % len(self._words)]
 
     def close(self) -> None:
         if self._is_open:
             self._is_open = False
             self._engine.open_samplers -= 1
+
+
+def _drawn_from(biases: dict[int, float]) -> list[int]:
+    """The words that a bias leaves: those that are forced (100), else all that are not forbidden (-100)."""
+    words = range(FIRST_WORD, FIRST_WORD + len(WORDS))
+    forced = [word for word in words if biases.get(word, 0) >= 100]
+    return forced or [word for word in words if biases.get(word, 0) > -100] or [END_TOKEN]
 
 
 class SimulatedEngine:
@@ -115,11 +127,16 @@ class SimulatedEngine:
         return tokens
 
     def prepare(self, job: GenerateJob) -> None:
-        return
+        for token in job.sampling.logit_bias:
+            if not 0 <= token < len(self.token_bytes):
+                raise BadRequestError(f"logit_bias names token {token}, which the model has not.", param="logit_bias")
+        if job.constraint is not None:
+            constraint_example(job.constraint)
 
     def new_sampler(
         self, job: GenerateJob, prompt: Sequence[int], generated: Sequence[int], choice: int
     ) -> SimulatedSampler:
+        self.prepare(job)
         poison = self.options.poison
         self._is_poisoned |= bool(poison) and poison in job.model_dump_json()
         return SimulatedSampler(self, job, prompt, choice)

@@ -14,6 +14,7 @@ from worker.grammar.integers import MAX_DIGITS, integers
 from worker.grammar.json_text import FORMATS, SPACE, JsonText
 from worker.grammar.patterns import ALL, json_character, pattern_string
 from worker.grammar.schema_tree import TYPES, Schema, SchemaTree
+from worker.grammar.schema_values import bounds, is_of, limits
 
 ENDS = (1 - 10**MAX_DIGITS, 10**MAX_DIGITS - 1)
 
@@ -75,7 +76,7 @@ class _Converter:
         if not isinstance(values, list) or not values:
             raise GrammarError("enum must be a list that is not empty")
         types = self._tree.types(schema) if "type" in schema else TYPES
-        fitting = [value for value in values if any(_is_of(kind, value) for kind in types)]
+        fitting = [value for value in values if any(is_of(kind, value) for kind in types)]
         if not fitting:
             raise GrammarError("no value of enum or const has the type that is asked for")
         return self._rules.add(either(json_literal(value) for value in fitting))
@@ -115,7 +116,7 @@ class _Converter:
         items = schema.get("items", True)
         if isinstance(items, list):  # how drafts before 2020-12 wrote it
             prefix, items = items, schema.get("additionalItems", True)
-        least, most = _bounds(schema, "minItems", "maxItems")
+        least, most = bounds(schema, "minItems", "maxItems")
         if not prefix:
             if items is False or most == 0:
                 return f'"[" {self._json.space()} "]"'
@@ -136,7 +137,7 @@ class _Converter:
         return f'"{opening}" {space} {items} "{closing}"'
 
     def _string(self, schema: Schema) -> str:
-        least, most = _bounds(schema, "minLength", "maxLength")
+        least, most = bounds(schema, "minLength", "maxLength")
         has_length = "minLength" in schema or "maxLength" in schema
         if "pattern" in schema:
             if has_length or not isinstance(schema["pattern"], str):
@@ -151,7 +152,7 @@ class _Converter:
     def _integer(self, schema: Schema) -> str:
         if schema.get("multipleOf", 1) != 1:
             raise GrammarError("multipleOf is not supported")
-        low, high = _limits(schema)
+        low, high = limits(schema)
         return integers(low, high) if (low, high) != (None, None) else self._json.integer()
 
     def _number(self, schema: Schema) -> str:
@@ -164,42 +165,10 @@ class _Converter:
         fraction = f'"." {repeated("[0-9]", 1, MAX_DIGITS)}'
         if keys == {"exclusiveMinimum"} and schema["exclusiveMinimum"] == 0:
             return either([f"{integers(1, None)} ({fraction})?", '"0." "0"{0,8} [1-9] [0-9]{0,8}'])
-        low, high = (bound if bound is not None else end for bound, end in zip(_limits(schema), ENDS, strict=True))
+        low, high = (bound if bound is not None else end for bound, end in zip(limits(schema), ENDS, strict=True))
         parts = [integers(low, high)]
         if high > max(low, 0):
             parts.append(f"{integers(max(low, 0), high - 1)} {fraction}")
         if low < min(high, 0):
             parts.append(f'"-" {integers(max(0, -high), -low - 1)} {fraction}')
         return either(parts)
-
-
-def _is_of(kind: str, value: Any) -> bool:
-    if isinstance(value, bool):
-        return kind == "boolean"
-    if kind == "integer":
-        return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
-    classes: dict[str, Any] = {"object": dict, "array": list, "string": str, "number": (int, float), "null": type(None)}
-    return kind in classes and isinstance(value, classes[kind])
-
-
-def _bounds(schema: Schema, least: str, most: str) -> tuple[int, int | None]:
-    low, high = schema.get(least, 0), schema.get(most)
-    if not _is_of("integer", low) or low < 0 or not (high is None or (_is_of("integer", high) and high >= low)):
-        raise GrammarError(f"{least} and {most} must be whole numbers from 0, the second not below the first")
-    return int(low), None if high is None else int(high)
-
-
-def _limits(schema: Schema) -> tuple[int | None, int | None]:
-    """The smallest and the largest whole number that the schema allows."""
-    lows: list[int] = []
-    highs: list[int] = []
-    for key, found in (("minimum", lows), ("exclusiveMinimum", lows), ("maximum", highs), ("exclusiveMaximum", highs)):
-        if key in schema:
-            if not _is_of("number", schema[key]) or abs(schema[key]) >= 10**MAX_DIGITS:
-                raise GrammarError(f"{key} must be a number of at most {MAX_DIGITS} digits")
-            bound = schema[key]
-            whole = -int(-bound // 1) if found is lows else int(bound // 1)
-            if key.startswith("exclusive") and whole == bound:
-                whole += 1 if found is lows else -1
-            found.append(whole)
-    return max(lows, default=None), min(highs, default=None)

@@ -1,16 +1,19 @@
 """The simulated engine says the same to the same prompt, and refuses what llama.cpp would refuse."""
 
+import json
 import signal
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from shared.catalogue import ModelEntry
-from shared.errors import InferenceError
-from shared.job import SamplingParams
+from shared.errors import BadRequestError, InferenceError
+from shared.job import Constraint, SamplingParams
+from tests.fakes.schema_check import is_valid
 from tests.fakes.sequences import a_job
 from worker.engine.base import DecodeError, Piece
 from worker.engine.simulated import END_TOKEN, SimulatedEngine, SimulatedFactory, SimulatedOptions
@@ -119,3 +122,78 @@ def test_a_poisoned_request_kills_the_process_when_it_is_decoded() -> None:
 
     assert done.stdout.strip() == "alive", done.stderr
     assert done.returncode == -signal.SIGKILL
+
+
+def test_an_answer_has_min_tokens_at_least() -> None:
+    engine = an_engine(answer_tokens=3)
+    engine.decode([Piece(0, [1], 0, True)])
+
+    sampler = engine.new_sampler(a_job(sampling=SamplingParams(min_tokens=5)), [1], [], 0)
+
+    assert [sampler.sample(0, seq).token for seq in range(1, 7)].index(END_TOKEN) == 5
+
+
+def test_a_bias_forces_and_forbids() -> None:
+    engine = an_engine()
+    engine.decode([Piece(0, [1], 0, True)])
+    lantern = engine.tokenize(" lanterns")[0]
+
+    def drawn(bias: float) -> set[int]:
+        sampler = engine.new_sampler(a_job(sampling=SamplingParams(logit_bias={lantern: bias})), [1], [], 0)
+        return {sampler.sample(0, seq).token for seq in range(1, 250)}
+
+    assert drawn(100.0) == {lantern}
+    assert lantern not in drawn(-100.0)
+    assert lantern in drawn(5.0)
+
+
+def test_a_bias_of_no_token_is_refused() -> None:
+    job = a_job(sampling=SamplingParams(logit_bias={10**6: 1.0}))
+
+    for ask in (an_engine().prepare, lambda job: an_engine().new_sampler(job, [1], [], 0)):
+        with pytest.raises(BadRequestError) as refused:
+            ask(job)
+        assert refused.value.param == "logit_bias"
+
+
+SCHEMAS: list[Any] = [
+    {"type": "object", "properties": {"a": {"type": "integer", "minimum": 3}, "b": {}}, "required": ["a"]},
+    {"type": "array", "prefixItems": [{"const": "é"}], "items": {"type": "boolean"}, "minItems": 3},
+    {
+        "anyOf": [{"$ref": "#/$defs/endless"}, {"type": "string", "minLength": 2}],
+        "$defs": {"endless": {"type": "object", "properties": {"x": {"$ref": "#/$defs/endless"}}, "required": ["x"]}},
+    },
+    {"enum": ["one", 2], "type": "integer"},
+    {"type": "string", "format": "uuid"},
+    {"type": "number", "maximum": -2},
+    {"allOf": [{"properties": {"p": {"type": "null"}}}, {"required": ["p", "q"]}]},
+]
+
+
+@pytest.mark.parametrize("schema", SCHEMAS, ids=str)
+def test_a_schema_is_answered_with_a_small_value_of_its_own(schema: Any) -> None:
+    engine = an_engine()
+    engine.decode([Piece(0, [1], 0, True)])
+    job = a_job(constraint=Constraint(kind="json_schema", source=json.dumps(schema)))
+    sampler = engine.new_sampler(job, [1], [], 0)
+
+    tokens = [sampler.sample(0, seq).token for seq in range(1, 100)]
+
+    text = b"".join(engine.token_bytes[token] for token in tokens[: tokens.index(END_TOKEN)])
+    assert is_valid(json.loads(text), schema)
+
+
+@pytest.mark.parametrize(
+    "constraint",
+    [
+        Constraint(kind="gbnf", source='root ::= "a"'),
+        Constraint(kind="json_schema", source='{"type": "string", "pattern": "^a$"}'),
+        Constraint(kind="json_schema", source='{"not": {}}'),
+        Constraint(kind="json_schema", source='{"required": ["a"], "properties": {"a": {"$ref": "#"}}}'),
+    ],
+)
+def test_a_constraint_without_a_simple_answer_is_refused(constraint: Constraint) -> None:
+    with pytest.raises(BadRequestError) as refused:
+        an_engine().prepare(a_job(constraint=constraint))
+
+    assert refused.value.param == ("grammar" if constraint.kind == "gbnf" else "response_format")
