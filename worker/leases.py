@@ -12,9 +12,12 @@ from worker.running import RunningJob, RunningJobs
 
 log = structlog.get_logger(__name__)
 
+ASK_EVERY_S = 0.08
+"""A job without new tokens is renewed so often: nothing else would tell this worker soon that it is cancelled."""
+
 
 class Leases:
-    """Renews every lease/4, so that three renewals may fail. A job whose model is stalled is not renewed.
+    """Renews every lease/4 at the least, so that three renewals may fail. A job whose model is stalled is not renewed.
 
     A stalled job is dropped here when its lease has certainly run out: nobody tells this worker, it does not ask.
     """
@@ -35,7 +38,8 @@ class Leases:
         self._lease_s = lease_s
         self._loading = loading
         self._stalled_since: dict[RunningJob, float] = {}
-        self._thread = Periodic("leases", lease_s / 4, self.renew)
+        self._renewed_at = float("-inf")
+        self._thread = Periodic("leases", min(ASK_EVERY_S, lease_s / 4), self._look)
 
     @property
     def lease_ms(self) -> int:
@@ -46,7 +50,17 @@ class Leases:
 
     def renew(self) -> None:
         """One round over all jobs. Raises redis.exceptions.RedisError when the ledger cannot be reached."""
-        jobs = self._without_stalled(self._jobs.all())
+        self._renewed_at = time.monotonic()
+        self._renew(self._without_stalled(self._jobs.all()))
+
+    def _look(self) -> None:
+        """Renew all jobs when it is time to, and in between those that say nothing."""
+        if time.monotonic() - self._renewed_at >= self._lease_s / 4:
+            return self.renew()
+        quiet_since = time.monotonic() - ASK_EVERY_S
+        self._renew([job for job in self._without_stalled(self._jobs.all()) if job.heard_at < quiet_since])
+
+    def _renew(self, jobs: list[RunningJob]) -> None:
         if not jobs:
             return
         answers = self._ledger.renew(self._worker_id, [job.lease() for job in jobs], self.lease_ms)

@@ -126,14 +126,14 @@ class Publisher:
         if not waiting:
             return
         answers = self._ledger.append([tokens for _, tokens in waiting])
-        written = 0
+        written, now = 0, time.monotonic()
         for (batch, tokens), answer in zip(waiting, answers, strict=True):
             batch.tokens = None
             if answer == "fenced":
                 self._lose(batch)
                 continue
             written += len(tokens.token_ids)
-            batch.job.has_progressed = True
+            batch.job.has_progressed, batch.job.heard_at = True, now
             if answer == "cancelled":
                 batch.job.cancel()
         instruments.TOKENS.add(written, {"kind": "completion"})  # once: it takes 10 µs

@@ -56,6 +56,8 @@ class RunningJob:
         self.id = job.id
         self.epoch = epoch
         self.seq = seq
+        self.heard_at = time.monotonic()
+        """When the ledger last took tokens of this job, and said whether it is cancelled."""
         self.stays_alone = stays_alone
         self.has_progressed = False
         """Whether the log has got further in this life."""

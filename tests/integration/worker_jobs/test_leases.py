@@ -5,7 +5,8 @@ import pytest
 import redis
 
 from shared.ledger import Claimed, Ledger
-from tests.integration.worker_jobs.workers import ENTRY, Jobs
+from tests.integration.worker_jobs.workers import ENTRY, Jobs, eventually
+from worker import running
 from worker.engine.simulated import SimulatedEngine, SimulatedOptions
 from worker.leases import Leases
 from worker.loaded_model import LoadedModel
@@ -110,3 +111,41 @@ async def test_a_job_whose_model_hangs_is_not_renewed_and_dropped_when_its_lease
         assert not is_over_at_once
         assert job.is_over
     assert expiry_ms(client, job) == before
+
+
+async def test_a_cancel_is_heard_soon_though_the_lease_is_long(
+    jobs: Jobs, ledger: Ledger, running_jobs: RunningJobs
+) -> None:
+    leases = Leases(ledger, running_jobs, worker_id="w", lease_s=600)
+    job = await claim(jobs, ledger)
+
+    with running_jobs.hold(job):
+        leases.start()
+        await asyncio.sleep(0.2)
+        await jobs.ledger.cancel(job.id, "tenant")
+
+        async def is_heard() -> bool:
+            return job.is_closed
+
+        await eventually(is_heard)
+
+
+async def test_a_job_whose_load_hangs_is_not_renewed(
+    jobs: Jobs, client: redis.Redis, ledger: Ledger, running_jobs: RunningJobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "LOAD_STALL_S", 0.1)
+    progress = {"sim": 0.5}
+    leases = Leases(ledger, running_jobs, worker_id="w", lease_s=LEASE_S, loading=lambda: progress)
+    job = await claim(jobs, ledger)
+
+    with running_jobs.hold(job):
+        leases.renew()
+        while_it_loads = expiry_ms(client, job)
+        await asyncio.sleep(0.15)
+        leases.renew()
+        when_it_hangs = expiry_ms(client, job)
+        progress["sim"] = 0.6
+        leases.renew()
+
+        assert when_it_hangs == while_it_loads
+        assert expiry_ms(client, job) > while_it_loads
