@@ -5,7 +5,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from session_service.truncation import CountedMessage, Fitting, budget_tokens, truncate
-from shared.bodies.messages import Message
+from shared.bodies.messages import FunctionCall, Message, ToolCall
 from shared.errors import ContextLengthExceededError
 
 ROLES = st.sampled_from(["user", "user", "assistant", "assistant", "tool"])
@@ -200,3 +200,88 @@ def test_the_reply_is_left_its_room(context_tokens: int, max_tokens: int | None,
 def test_a_reply_as_long_as_the_context_is_refused() -> None:
     with pytest.raises(ContextLengthExceededError, match="asks for 512 in the reply alone"):
         budget_tokens(512, 512)
+
+
+@st.composite
+def agents(draw: st.DrawFn) -> list[CountedMessage]:
+    """A history as a model with tools makes it: calls, their results, replies; the last step may be anything."""
+    messages: list[CountedMessage] = [counted("system", draw(SIZES), 0)] * draw(st.integers(0, 1))
+    for _ in range(draw(st.integers(1, 4))):
+        messages.append(counted("user", draw(SIZES), len(messages)))
+        for calls in draw(st.lists(st.integers(0, 3), max_size=5)):
+            ids = [f"call_{len(messages)}_{index}" for index in range(calls)]
+            messages.append(calling(ids, draw(SIZES), len(messages)))
+            for call_id in ids:
+                messages.append(answering(call_id, draw(SIZES), len(messages)))
+    return messages
+
+
+def calling(ids: list[str], size: int, index: int) -> CountedMessage:
+    said = counted("assistant", size, index)
+    calls = [ToolCall(id=call_id, function=FunctionCall(name="sun", arguments="{}")) for call_id in ids]
+    return CountedMessage(said.message.model_copy(update={"tool_calls": tuple(calls) or None}), said.tokens)
+
+
+def answering(call_id: str, size: int, index: int) -> CountedMessage:
+    said = counted("tool", size, index)
+    return CountedMessage(said.message.model_copy(update={"tool_call_id": call_id}), said.tokens)
+
+
+@given(agents(), CONTEXTS, counters())
+def test_a_tools_result_never_stands_without_its_call_nor_a_call_without_its_results(
+    conversation: list[CountedMessage], context: int, count: Counter
+) -> None:
+    fitting = fit(conversation, context, count)
+    assume(fitting is not None)
+
+    assert fitting is not None
+    called = [call.id for message in fitting.messages for call in message.tool_calls or ()]
+    answered = [message.tool_call_id for message in fitting.messages if message.role == "tool"]
+    assert called == answered
+
+
+@given(agents(), CONTEXTS, counters())
+def test_of_an_agents_history_the_newest_user_message_and_the_newest_step_are_kept(
+    conversation: list[CountedMessage], context: int, count: Counter
+) -> None:
+    fitting = fit(conversation, context, count)
+    assume(fitting is not None)
+
+    assert fitting is not None
+    kept = kept_indexes(conversation, fitting)
+    assert max(index for index, said in enumerate(conversation) if said.message.role == "user") in kept
+    assert kept[-1] == len(conversation) - 1
+    assert kept == sorted(kept)
+
+
+@given(agents(), CONTEXTS, counters())
+def test_what_an_agent_loses_is_the_oldest_of_its_history(
+    conversation: list[CountedMessage], context: int, count: Counter
+) -> None:
+    fitting = fit(conversation, context, count)
+    assume(fitting is not None)
+
+    assert fitting is not None
+    kept = set(kept_indexes(conversation, fitting))
+    newest_user = max(index for index, said in enumerate(conversation) if said.message.role == "user")
+    droppable = [
+        index for index, said in enumerate(conversation) if said.message.role != "system" and index != newest_user
+    ]
+    dropped = [index for index in droppable if index not in kept]
+    assert dropped == droppable[: len(dropped)]
+    assert fitting.dropped_messages == len(dropped)
+
+
+@given(agents(), CONTEXTS, counters())
+def test_an_agents_history_is_refused_only_when_the_newest_step_does_not_fit(
+    conversation: list[CountedMessage], context: int, count: Counter
+) -> None:
+    fitting = fit(conversation, context, count)
+
+    roles = [said.message.role for said in conversation]
+    newest_user = max(index for index, role in enumerate(roles) if role == "user")
+    later = range(newest_user + 1, len(roles))
+    step_at = max((index for index in later if roles[index] == "assistant"), default=len(roles))
+    must = [said for said in conversation if said.message.role == "system"]
+    must += [conversation[newest_user], *conversation[step_at:]]
+    assert (fitting is None) == (count([said.message for said in must]) > context - 16)
