@@ -18,7 +18,8 @@ def server(tmp_path: Path) -> Iterator[ValkeyServer]:
     with socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    server = ValkeyServer(port=port, dir=tmp_path, appendonly="yes", appendfsync="everysec", save="")
+    # With everysec a busy disk makes Redis put off its writes for up to 2 s, and a kill would lose them.
+    server = ValkeyServer(port=port, dir=tmp_path, appendonly="yes", appendfsync="always", save="")
     server.start(timeout=30)
     yield server
     server.terminate()
