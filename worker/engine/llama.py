@@ -17,7 +17,7 @@ from worker.engine.draws import ParallelDraws, draw_in_turn
 from worker.engine.llama_batch import LlamaBatch
 from worker.engine.llama_calls import SMALL_VOCABULARY, Calls
 from worker.engine.llama_dry import DrySamplers
-from worker.engine.llama_grammar import GrammarProcess
+from worker.engine.llama_grammars import Grammars
 from worker.engine.llama_logprobs import token_logprobs
 from worker.engine.llama_params import check_params
 from worker.engine.llama_sampler import new_sampler
@@ -74,7 +74,7 @@ class LlamaEngine:
         self.context = context
         self.open_samplers = 0
         self.dry = DrySamplers(vocabulary.handle)
-        self._grammars = GrammarProcess(path, vocabulary.size)
+        self._grammars = Grammars(path, vocabulary.size)
         self._draws = ParallelDraws(options.threads, path.stem)
         self._model = model
         self._is_closed = False
