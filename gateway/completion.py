@@ -207,12 +207,12 @@ class Completions:
         if isinstance(error, UnavailableError) and not isinstance(error, QueueFullError):
             # After a time-out the ledger may have the job all the same.
             self._background.spawn(self._jobs.cancel(prompt.job_id, asked.identity.tenant_id), "withdraw")
-        aborting = self._background.spawn(self._abort(prompt), "abort")
+        aborting = self._background.spawn(self._abort(prompt, asked.identity.tenant_id), "abort")
         await asyncio.wait({aborting}, timeout=ABORT_WAIT_S)
 
-    async def _abort(self, prompt: Prompt) -> None:
+    async def _abort(self, prompt: Prompt, tenant_id: str) -> None:
         try:
-            await self._prompts.abort(prompt)
+            await self._prompts.abort(prompt, tenant_id)
         except DroverError as failure:
             log.warning("turn_not_aborted", job_id=prompt.job_id, error=failure.message)  # its sweeper will find it
 

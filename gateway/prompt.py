@@ -129,10 +129,10 @@ class Prompts:
             traceparent=asked.traceparent,
         )
 
-    async def abort(self, prompt: Prompt) -> None:
+    async def abort(self, prompt: Prompt, tenant_id: str) -> None:
         """Undo the turn of a prompt whose job was not accepted; nothing without a turn."""
         if prompt.is_turn:
-            await self._sessions.abort_turn(prompt.job_id)
+            await self._sessions.abort_turn(prompt.job_id, tenant_id)
 
     async def _bound(self, entry: ModelEntry, prompt: Prompt) -> int:
         """An upper bound of the prompt's tokens: counted by the session service only where bytes leave a doubt."""

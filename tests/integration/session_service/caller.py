@@ -95,6 +95,25 @@ class Turns:
         await self.end_job(turn_id, reply, reason)
         return turn_id
 
+    async def respond(self, *texts: str, parent: str | None = None, **fields: Any) -> httpx.Response:
+        """Begin a turn outside every conversation."""
+        return await self.begin(*texts, session_id=None, parent_turn_id=parent, **fields)
+
+    async def responded(self, text: str, reply: str, parent: str | None = None) -> str:
+        """A whole response up to the outbox; its id."""
+        begun = (await self.respond(text, parent=parent)).json()
+        await self.accept(begun["turn_id"], session_id=begun["session_id"])
+        await self.end_job(begun["turn_id"], [reply])
+        turn_id: str = begun["turn_id"]
+        return turn_id
+
+    async def read(self, turn_id: str) -> dict[str, Any]:
+        """The turn as it stands."""
+        answer = await self.http.get(f"/internal/turns/{turn_id}", headers=self.headers)
+        assert answer.status_code == 200, answer.text
+        turn: dict[str, Any] = answer.json()
+        return turn
+
     async def messages(self) -> list[dict[str, Any]]:
         answer = await self.http.get(
             f"/internal/sessions/{self.session_id}/messages", headers={"X-Drover-Tenant": self.tenant}

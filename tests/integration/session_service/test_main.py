@@ -35,6 +35,8 @@ def test_the_service_starts_answers_and_stops(environment: dict[str, str]) -> No
     )
     try:
         wait_until_ready(f"http://127.0.0.1:{port}/readyz", process)
+        shown = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+        assert 'drover_requests_total{method="GET",route="/readyz",status="200"}' in shown
     finally:
         process.terminate()
         assert process.wait(30) == 0
