@@ -13,6 +13,8 @@ from shared.events import Event, FinalEvent, StoredEvent, TokensEvent
 from shared.telemetry.instruments import GAP_REPAIRED
 
 SILENCES_PER_STATUS_CHECK = 5
+LONG_SILENCE = 3
+"""After so many silences they are so many times as long: streams that wait cost two calls each time."""
 LOG_PAGE_EVENTS = 128
 """Read at once: a slow reader of a long answer must not have all of it in memory."""
 
@@ -57,7 +59,7 @@ class Follower:
             order = _Order(followed.after_seq)
             silences = 0
             while order.final is None:
-                if await subscription.wait(self._patience_s(followed)):
+                if await subscription.wait(self._patience_s(followed, silences)):
                     silences = 0
                 else:
                     silences += 1
@@ -111,11 +113,12 @@ class Follower:
             return (await self._jobs.status(followed.job_id, followed.tenant_id)).is_stored
         return False
 
-    def _patience_s(self, followed: Followed) -> float:
+    def _patience_s(self, followed: Followed, silences: int) -> float:
         left_s = followed.give_up_at - asyncio.get_running_loop().time()
         if left_s <= 0:
             raise DeadlineExceededError()
-        return min(self._silence_s, left_s)
+        silence_s = self._silence_s if silences < LONG_SILENCE else LONG_SILENCE * self._silence_s
+        return min(silence_s, left_s)
 
 
 class _Order:
