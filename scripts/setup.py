@@ -15,11 +15,13 @@ STAMP = VENV / "drover-setup.stamp"
 LOG = VENV / "drover-setup.log"
 LOCK = ROOT / "requirements-dev.lock"
 HEARTBEAT_S = 20
+PROGRAMS = {"rabbitmq-server": "rabbitmq-server", "faketime": "faketime"}
+"""Programs that some tests start, with the Debian packages that bring them."""
 
 
 def main():
     """Do nothing where the lock is installed already; exit status 1 with a sentence when something is missing."""
-    provide_rabbitmq()
+    provide_programs()
     if STAMP.exists() and PYTHON.exists() and STAMP.read_text() == wanted_stamp():
         return
     begun = time.monotonic()
@@ -61,19 +63,20 @@ def missing():
     return sentences
 
 
-def provide_rabbitmq():
-    """Install RabbitMQ on a CI machine that is ours to change; elsewhere its tests are skipped where it lacks."""
-    is_wanted = os.environ.get("CI") == "true" and not shutil.which("rabbitmq-server")
-    if not is_wanted or not shutil.which("apt-get") or os.geteuid() != 0:
+def provide_programs():
+    """Install what tests need on a CI machine that is ours to change; elsewhere those tests are skipped."""
+    packages = [package for program, package in PROGRAMS.items() if not shutil.which(program)]
+    is_ours = os.environ.get("CI") == "true" and shutil.which("apt-get") and os.geteuid() == 0
+    if not packages or not is_ours:
         return
-    say("installing rabbitmq-server for its tests")
+    say(f"installing {' and '.join(packages)} for the tests")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    install = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", "rabbitmq-server"]
+    install = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *packages]
     for command in (install, ["apt-get", "update", "--quiet"], install):  # a fresh image has no package lists
         done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if done.returncode == 0 and command is install:
             return
-    say(f"rabbitmq-server cannot be installed, its tests will fail: {done.stdout[-300:]}")
+    say(f"{' and '.join(packages)} cannot be installed, their tests will fail: {done.stdout[-300:]}")
 
 
 def make_venv():
