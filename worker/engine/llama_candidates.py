@@ -18,6 +18,7 @@ Ids = NDArray[np.intp]
 _TOKEN_DATA = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
 BLOCK = 4096
 SORTED_AT_ONCE = 1024
+STRIDE = 16
 _GAPS = (2.0, 4.0, 8.0, 16.0, 32.0)
 """How far below the likeliest token's logit a candidate may lie: one look each, few tokens pass the first."""
 
@@ -63,13 +64,15 @@ class Candidates:
 
 
 def likeliest(row: Row, count: int) -> Ids:
-    """The `count` tokens with the highest logits, in no order; tokens at -inf are left out."""
-    top = row.max()
-    for gap in _GAPS:
-        near = np.flatnonzero(row >= top - gap)
-        if len(near) >= count:
-            break
-    else:
+    """The `count` tokens with the highest logits, in no order; tokens at -inf are left out.
+
+    Every 16th token tells about where the last of them lies; only if it told wrongly are all looked through.
+    """
+    some = row[::STRIDE]
+    rank = 2 * count // STRIDE + 8
+    least = np.partition(some, -rank)[-rank] if rank < len(some) else -np.inf
+    near = np.flatnonzero(row >= least) if least > -np.inf else np.empty(0, dtype=np.intp)
+    if len(near) < count:
         near = np.flatnonzero(row > -np.inf)
     if len(near) <= count:
         return near
