@@ -4,7 +4,7 @@ import sys
 
 from gateway.app import build_app
 from gateway.settings import GatewaySettings
-from shared.http import serve
+from shared.http import TimeLimits, serve
 from shared.settings import ConfigurationError
 from shared.telemetry import configure_logging, configure_metrics
 
@@ -29,6 +29,11 @@ def main() -> None:
         settings.log_level,
         port_setting="GATEWAY_PORT",
         graceful_shutdown_s=settings.shutdown_grace_s,
+        time_limits=TimeLimits(
+            head_s=settings.head_timeout_s,
+            body_s=settings.body_timeout_s,
+            write_s=2 * settings.send_stall_s,  # for answers that are no event streams, which notice it themselves
+        ),
     )
 
 

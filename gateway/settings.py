@@ -29,6 +29,8 @@ class GatewaySettings(Settings):
     key_cache_ttl_s: float = Field(default=60.0, ge=0, le=60, description="a revoked key works at most this long")
     refused_key_cache_ttl_s: float = Field(default=5.0, ge=0, le=60, description="the same for a key that was refused")
 
+    head_timeout_s: float = Field(default=15.0, gt=0, description="a request's line and headers must be there by then")
+    body_timeout_s: float = Field(default=60.0, gt=0, description="and then its body; a later one is a 408")
     ping_interval_s: float = Field(default=10.0, gt=0, description="an SSE comment after this long without a chunk")
     send_stall_s: float = Field(default=30.0, gt=0, description="a client that reads nothing for this long is cut off")
     silence_s: float = Field(default=1.0, gt=0, description="a stream without events for this long looks into the log")

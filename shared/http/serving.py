@@ -9,7 +9,7 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
-from shared.http.bounded_protocol import BoundedHttpProtocol
+from shared.http.timed_protocol import TimeLimits, timed_protocol
 
 _log = structlog.get_logger(__name__)
 
@@ -17,7 +17,14 @@ BACKLOG = 2048  # connections that wait while a thousand clients arrive at once
 
 
 def serve(
-    app: ASGIApp, host: str, port: int, log_level: str = "INFO", *, port_setting: str, graceful_shutdown_s: int = 10
+    app: ASGIApp,
+    host: str,
+    port: int,
+    log_level: str = "INFO",
+    *,
+    port_setting: str,
+    graceful_shutdown_s: int = 10,
+    time_limits: TimeLimits | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then let running requests end for `graceful_shutdown_s` at most.
 
@@ -28,7 +35,7 @@ def serve(
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http=BoundedHttpProtocol,
+        http=timed_protocol(time_limits or TimeLimits()),
         ws="none",
         lifespan="on",
         log_config=None,

@@ -7,12 +7,15 @@ from contextlib import contextmanager
 from time import sleep
 
 import httpx
+import psutil
 import pytest
+
+from tests.stack import wait_until
 
 PROGRAM = """
 import asyncio, sys
-from fastapi import Request
-from shared.http import serve, service_app
+from fastapi import Request, Response
+from shared.http import TimeLimits, serve, service_app
 from shared.telemetry import configure_logging
 
 async def ready():
@@ -24,14 +27,19 @@ app = service_app("test", readiness=ready, max_body_bytes=1000)
 async def length(request: Request):
     return len(await request.body())
 
+@app.get("/large")
+async def large():
+    return Response(b"x" * 30_000_000)
+
 @app.get("/slow")
 async def slow():
     print('"slow has begun"', flush=True)
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(1.5)
     return "done"
 
 configure_logging("test")
-serve(app, "127.0.0.1", int(sys.argv[1]), port_setting="TEST_PORT")
+limits = TimeLimits(head_s=0.6, body_s=0.6, write_s=0.6)
+serve(app, "127.0.0.1", int(sys.argv[1]), port_setting="TEST_PORT", time_limits=limits)
 """
 
 
@@ -52,6 +60,24 @@ def serving() -> Iterator[tuple["subprocess.Popen[str]", str]]:
 def url() -> Iterator[str]:
     with serving() as (_, url):
         yield url
+
+
+def connected(url: str) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", httpx.URL(url).port or 0), timeout=10)
+
+
+def answer_of(caller: socket.socket) -> bytes:
+    """Everything until the server closes."""
+    return b"".join(iter(lambda: caller.recv(65536), b""))
+
+
+def has_connection(process: "subprocess.Popen[str]", caller: socket.socket) -> bool:
+    ours = caller.getsockname()[1]
+    return any(one.raddr and one.raddr.port == ours for one in psutil.Process(process.pid).net_connections("tcp"))
+
+
+def has_answered(process: "subprocess.Popen[str]", caller: socket.socket) -> bool:
+    return has_connection(process, caller) and bool(caller.recv(1, socket.MSG_PEEK))
 
 
 def test_a_request_that_runs_is_finished_before_the_process_ends() -> None:
@@ -133,3 +159,66 @@ def test_requests_with_bodies_may_follow_each_other_on_one_connection(url: str) 
         answers = [client.post(f"{url}/length", content=b"x" * 900).json() for _ in range(400)]
 
     assert set(answers) == {900}
+
+
+@pytest.mark.parametrize("header", [b"X-Long: " + b"a" * 70_000, b"\r\n".join([b"X-Many: " + b"a" * 700] * 100)])
+def test_a_large_head_is_a_400_though_it_ends(url: str, header: bytes) -> None:
+    with connected(url) as caller:
+        caller.sendall(b"GET /livez HTTP/1.1\r\nHost: test\r\n" + header + b"\r\n\r\n")
+
+        assert answer_of(caller).startswith(b"HTTP/1.1 400")
+
+
+@pytest.mark.parametrize(
+    "unfinished",
+    [
+        b"GET /livez HTT",
+        b"GET /livez HTTP/1.1\r\nHost: te",
+        b"POST /length HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\nx",
+        b"POST /length HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n",
+        b"GET /livez HTTP/1.1\r\nHost: test\r\n\r\nGET /livez HTTP/1.1\r\n",
+    ],
+)
+def test_a_request_that_does_not_end_is_a_408(url: str, unfinished: bytes) -> None:
+    with connected(url) as caller:
+        caller.sendall(unfinished)
+        answer = answer_of(caller)
+
+    status = answer.rpartition(b"HTTP/1.1 ")[2]
+    assert status.startswith(b"408")
+    assert json.loads(status.partition(b"\r\n\r\n")[2])["error"]["code"] == "request_timeout"
+
+
+def test_a_connection_on_which_nothing_is_asked_is_closed_without_a_word(url: str) -> None:
+    with connected(url) as caller:
+        assert answer_of(caller) == b""
+
+
+def test_a_connection_on_which_nothing_more_is_asked_is_closed(url: str) -> None:
+    with connected(url) as caller:
+        caller.sendall(b"GET /livez HTTP/1.1\r\nHost: test\r\n\r\n")
+        assert caller.recv(65536).startswith(b"HTTP/1.1 200")
+
+        caller.sendall(b"\r\n")  # as much as begins no request, and yet ends uvicorn's own limit for idle connections
+
+        assert b"200 OK" not in answer_of(caller)
+
+
+def test_a_request_may_wait_unfinished_for_the_answer_before_it(url: str) -> None:
+    with connected(url) as caller:
+        caller.sendall(b"GET /slow HTTP/1.1\r\nHost: test\r\n\r\nPOST /length HTTP/1.1\r\nHost: test\r\n")
+        first = b""
+        while b"done" not in first:
+            first += caller.recv(4096)
+        caller.sendall(b"Content-Length: 2\r\n\r\nab")
+
+        assert caller.recv(4096).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("connection", [b"close", b"keep-alive"])
+def test_a_client_that_does_not_read_its_answer_is_cut_off(connection: bytes) -> None:
+    with serving() as (process, url), connected(url) as caller:
+        caller.sendall(b"GET /large HTTP/1.1\r\nHost: test\r\nConnection: " + connection + b"\r\n\r\n")
+
+        wait_until(lambda: has_answered(process, caller), "the answer is on its way")
+        wait_until(lambda: not has_connection(process, caller), "the server has let the connection go")
