@@ -52,7 +52,7 @@ def create_app(settings: SessionSettings) -> FastAPI:
 
     app = service_app("session-service", readiness=readiness, lifespan=lifespan, max_body_bytes=settings.max_body_bytes)
     counter = TokenCounter(Catalogue.load(settings.models_dir))
-    arrears = Arrears(ledger, database)
+    arrears = Arrears(ledger, database, ledger_timeout_s=settings.ledger_timeout_s)
     app.state.parts = Parts(settings, database, counter, arrears, Admission(database, arrears, counter))
     app.add_middleware(RequestCountMiddleware)
     for router in ROUTERS:

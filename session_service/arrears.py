@@ -15,16 +15,16 @@ from session_service.tables import TurnTable
 from shared.errors import JobExpiredError, JobNotFoundError, UnavailableError
 from shared.ledger import AsyncLedger, JobStatus, OutboxEntry
 
-LEDGER_TIMEOUT_S = 1.0
 POLL_S = 0.05
 
 
 class Arrears:
     """One for the whole service."""
 
-    def __init__(self, ledger: AsyncLedger, database: Database):
+    def __init__(self, ledger: AsyncLedger, database: Database, *, ledger_timeout_s: float):
         self._ledger = ledger
         self._database = database
+        self._ledger_timeout_s = ledger_timeout_s
 
     async def settle(
         self, tenant_id: str, *, session_id: str | None = None, turn_id: str | None = None, patience_s: float = 0.0
@@ -42,7 +42,7 @@ class Arrears:
             entry = await self._final_entry(turn, patience_s)
             if entry is None:
                 return False
-            async with asyncio.timeout(LEDGER_TIMEOUT_S):
+            async with asyncio.timeout(self._ledger_timeout_s):
                 outcome = await outcome_of(self._ledger, entry)
         except (RedisError, OSError, TimeoutError) as error:
             raise UnavailableError("The job ledger cannot be reached; try again shortly.") from error
@@ -53,7 +53,7 @@ class Arrears:
         give_up_at = asyncio.get_running_loop().time() + patience_s
         while True:
             try:
-                async with asyncio.timeout(LEDGER_TIMEOUT_S):
+                async with asyncio.timeout(self._ledger_timeout_s):
                     status = await self._ledger.status(turn.id, turn.tenant_id)
             except (JobNotFoundError, JobExpiredError):
                 return None  # not accepted yet, or never: the sweeper's

@@ -28,14 +28,17 @@ class SessionSettings(Settings):
     default_concurrent_jobs: int = Field(default=64, ge=0, description="the same for jobs that wait or run")
     pool_size: int = Field(default=10, ge=1, description="connections to Postgres; as many again under load")
     connect_timeout_s: float = Field(
-        default=1.5, gt=0, description="until a request has a connection to Postgres that answers; then it is a 503"
+        default=2.5, gt=0, description="until a request has a connection to Postgres that answers; then it is a 503"
     )
     statement_timeout_s: float = Field(
         default=2.0, gt=0, description="of one SQL statement; a Postgres that hangs is given up half a second later"
     )
-    lock_timeout_s: float = Field(default=1.5, gt=0, description="how long a statement waits for a row")
+    lock_timeout_s: float = Field(default=2.0, gt=0, description="how long a statement waits for a row")
     idle_in_transaction_timeout_s: float = Field(
         default=5.0, gt=0, description="a transaction that asks nothing for this long is rolled back by Postgres"
+    )
+    ledger_timeout_s: float = Field(
+        default=1.5, gt=0, description="how long the job ledger may take to say whether the turn before has ended"
     )
     max_body_bytes: int = Field(default=8 * 1024 * 1024, ge=1024, description="a longer body is a 413")
     outbox_batch: int = Field(default=64, ge=1, description="entries that share one transaction at most")

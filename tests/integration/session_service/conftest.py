@@ -88,6 +88,11 @@ def settings(rows: Rows, redis_url: str, models_dir: Path) -> SessionSettings:
         internal_token=SecretStr(INTERNAL_TOKEN),
         key_pepper=SecretStr("pepper of the tests"),
         models_dir=models_dir,
+        connect_timeout_s=30,  # tests of what hangs shorten them, a busy machine must not
+        statement_timeout_s=30,
+        lock_timeout_s=30,
+        ledger_timeout_s=30,
+        idle_in_transaction_timeout_s=30,
         outbox_idle_s=0.5,
         sweep_interval_s=3600,  # tests sweep by hand
         accept_grace_s=0.01,

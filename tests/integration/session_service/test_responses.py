@@ -19,6 +19,7 @@ def said(begun: httpx.Response) -> list[str]:
 async def test_the_same_request_sixteen_times_is_one_response(turns: Turns, rows: Rows) -> None:
     answers = await asyncio.gather(*(turns.respond(request_id="same") for _ in range(16)))
 
+    assert {answer.status_code for answer in answers} == {200}, [answer.text for answer in answers if answer.is_error]
     assert Counter(answer.json()["is_replay"] for answer in answers) == {False: 1, True: 15}
     assert len({answer.json()["turn_id"] for answer in answers}) == 1
     assert (await turns.respond(request_id="same", body_hash="other")).status_code == 422
