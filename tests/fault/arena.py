@@ -191,6 +191,11 @@ class Arena:
         problems += message_problems(self.stack.database_url, streams, right)
         problems += leftovers(self.stack.redis_url)
         problems += dead_problems(self.stack.redis_url, {one.job_id for one in streams}, self._may_be_dead)
+        never = sum(not one.job_id for one in streams)
+        if never:
+            self._figures["requests that were never accepted"] = never
+        if never == len(streams) and self._loads:
+            problems.append("no request was accepted")
         first = [one.arrivals[0] - one.accepted_at for one in streams if one.arrivals]
         return Outcome(
             name=self.name,

@@ -94,7 +94,7 @@ class Client:
         self._chance = chance
 
     def stream(
-        self, asked: Asked, *, timeout_s: float = 90, on_chunk: Callable[[Received], None] = lambda _: None
+        self, asked: Asked, *, timeout_s: float = 120, on_chunk: Callable[[Received], None] = lambda _: None
     ) -> Received:
         """The whole stream, however often it is cut; one that is not over after `timeout_s` comes back as it is."""
         received = Received(asked)

@@ -88,6 +88,8 @@ PROMPTS = 16
 
 def stream_problems(received: Received, right: str, *, may_fail: bool = False) -> list[str]:
     """What is wrong with a stream as its client saw it: every token once and in order, and one end."""
+    if not received.job_id and received.error is None:
+        return []  # it was never accepted: nothing was promised
     if received.error is not None:
         return [] if may_fail and right.startswith(received.text) else [f"it ended with an error: {received.error}"]
     if not received.is_complete:

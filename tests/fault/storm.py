@@ -6,7 +6,7 @@ import time
 from tests.fault.arena import Arena, LoadPlan
 from tests.fault.faults import Injector
 
-EVERY_S = {"worker": 2.0, "gateway": 2.5, "session_service": 8.0, "redis": 9.0, "postgres": 14.0}
+EVERY_S = {"worker": 2.0, "gateway": 2.5, "session_service": 20.0, "redis": 10.0, "postgres": 15.0}
 """Mean time between two kills of a role. A Python service takes 1 to 2 s of CPU to come back, Redis and Postgres
 a twentieth of that."""
 
