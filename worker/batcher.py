@@ -2,16 +2,15 @@
 
 import threading
 import time
-from collections import deque
-from itertools import count
 
 import structlog
 
-from shared.errors import DroverError, InferenceError, ModelUnavailableError
+from shared.errors import DroverError, InferenceError
 from shared.telemetry import instruments
 from worker.answer import Answer
 from worker.batch_plan import Batch, plan
 from worker.engine.base import DecodeError, Draw, Engine, KvFullError, Sampled
+from worker.inbox import Inbox
 from worker.kv_room import KvRoom
 from worker.sequence import Sequence
 from worker.waiting_room import WaitingRoom, youngest
@@ -27,12 +26,7 @@ class Batcher:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._changed = threading.Condition()
-        self._arrived: deque[list[Sequence]] = deque()
-        self._live: dict[tuple[str, int], Answer] = {}
-        """By job and epoch: an older life of a job may come late, and its end is not the younger one's."""
-        self._is_closed = False
-        self._arrivals = count()
+        self._inbox = Inbox()
         self._waiting = WaitingRoom()
         self._running: list[Sequence] = []
         self._kv = KvRoom(engine)
@@ -51,30 +45,21 @@ class Batcher:
 
     def submit(self, sequences: list[Sequence]) -> None:
         """Queue the choices of one answer. Raises ModelUnavailableError after close."""
-        answer = sequences[0].answer
-        with self._changed:
-            if self._is_closed:
-                raise ModelUnavailableError
-            if not self._live:
-                self.progress_at = time.monotonic()
-            answer.arrival = next(self._arrivals)
-            self._live[answer.job.id, answer.epoch] = answer
-            self._arrived.append(sequences)
-            self._changed.notify()
+        if not self._inbox.unfinished:
+            self.progress_at = time.monotonic()
+        self._inbox.put(sequences)
 
     def find(self, job_id: str, epoch: int) -> Answer | None:
-        with self._changed:
-            return self._live.get((job_id, epoch))
+        return self._inbox.find(job_id, epoch)
 
     def wake(self) -> None:
         """Make the decode thread look at its sequences, also when it has none."""
-        with self._changed:
-            self._changed.notify()
+        self._inbox.wake()
 
     @property
     def unfinished(self) -> int:
         """Jobs that run or wait."""
-        return len(self._live)
+        return self._inbox.unfinished
 
     @property
     def running(self) -> int:
@@ -87,11 +72,7 @@ class Batcher:
 
     def close(self, timeout_s: float = 30.0) -> bool:
         """Drop every answer silently and end the decode thread; whether it did end within `timeout_s`."""
-        with self._changed:
-            self._is_closed = True
-            for answer in self._live.values():
-                answer.abandon()
-            self._changed.notify()
+        self._inbox.close()
         if self._thread is not None:
             self._thread.join(timeout_s)
             return not self._thread.is_alive()
@@ -101,7 +82,7 @@ class Batcher:
     # --- in the decode thread
 
     def _run(self) -> None:
-        while self._wait_for_work():
+        while self._inbox.wait(lambda: bool(self._waiting or self._running)):
             try:
                 self.step()
             except Exception:
@@ -110,11 +91,6 @@ class Batcher:
                     sequence.fail()
         self._take_arrived()
         self._retire()
-
-    def _wait_for_work(self) -> bool:
-        with self._changed:
-            self._changed.wait_for(lambda: self._is_closed or self._arrived or self._waiting or self._running)
-            return not self._is_closed
 
     def step(self) -> None:
         """One turn of the loop: every generating sequence gets one token further, prompts as far as room allows."""
@@ -143,10 +119,7 @@ class Batcher:
                 return
 
     def _take_arrived(self) -> None:
-        with self._changed:
-            arrived = list(self._arrived)
-            self._arrived.clear()
-        for sequences in arrived:
+        for sequences in self._inbox.take():
             sequences[0].answer.echo_text()
             for sequence in sequences:
                 self._waiting.add(sequence)
@@ -241,9 +214,5 @@ class Batcher:
             ending = sequence.ending or sequence.answer.ending
             self._kv.leave(sequence, keeps=ending is None or ending.reason != "error")
             sequence.close()
-            self._forget(sequence.answer)
-
-    def _forget(self, answer: Answer) -> None:
-        if answer.is_closed:
-            with self._changed:
-                self._live.pop((answer.job.id, answer.epoch), None)
+            if sequence.answer.is_closed:
+                self._inbox.forget(sequence.answer)

@@ -130,7 +130,7 @@ class Engine(Protocol):
         """Forget everything that the slot holds."""
 
     def rest(self, slot: int) -> None:
-        """Say that the slot keeps what it holds and will not be decoded for now. Its next piece wakes it.
+        """Say that the slot keeps what it holds and will not be decoded for now. Its next piece or cut wakes it.
 
         What rests may be lost when the engine needs the room; `truncate` and `copy` say so.
         """

@@ -106,6 +106,8 @@ class LlamaEngine:
         return token_logprobs(self.logits(row), token, top, self.token_bytes)
 
     def decode(self, pieces: Sequence[Piece]) -> None:
+        if any(piece.position and not self._slot_ids.holds(piece.slot) for piece in pieces):
+            raise DecodeError("A slot does not hold what its piece goes on from.")  # llama.cpp would not notice
         self._batch.fill(pieces, self._slot_ids.packed([piece.slot for piece in pieces]))
         status = llama_cpp.llama_decode(self.context, self._batch.struct)
         if status == NO_KV_SLOT:

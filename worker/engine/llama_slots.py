@@ -29,9 +29,8 @@ class LlamaSlots:
 
     def packed(self, slots: Sequence[int]) -> list[int]:
         """The ids of these slots, which decode now; an empty one gets a free id."""
-        if not self._resting.isdisjoint(slots):
-            self._resting.difference_update(slots)
-            self._has_changed = True
+        for slot in self._resting.intersection(slots):
+            self._wake(slot)
         new = [slot for slot in slots if slot not in self._ids]
         if new or self._has_changed:
             self._pack(new)
@@ -53,13 +52,14 @@ class LlamaSlots:
             self._has_changed = True
 
     def truncate(self, slot: int, length: int) -> bool:
-        """Keep the first `length` tokens. False, and the slot is cleared, where the memory cannot be cut like this.
+        """Keep the first `length` tokens, and rest no more. False, and the slot is cleared, where that cannot be done.
 
         The state of a recurrent model cannot, nor can a window of attention that has lost its beginning.
         """
         found = self._ids.get(slot)
         if found is None:
             return False
+        self._wake(slot)  # now, because it may not be in the next batch and must not be lost to it
         is_cut = llama_cpp.llama_memory_seq_rm(self._memory, found, length, -1)
         first = llama_cpp.llama_memory_seq_pos_min(self._memory, found)
         last = llama_cpp.llama_memory_seq_pos_max(self._memory, found)
@@ -77,6 +77,14 @@ class LlamaSlots:
         self._has_changed = True
         llama_cpp.llama_memory_seq_cp(self._memory, self._ids[source], free[0], -1, -1)
         return self.truncate(target, length)
+
+    def holds(self, slot: int) -> bool:
+        """Whether the slot has not been lost, or cleared."""
+        return slot in self._ids
+
+    def _wake(self, slot: int) -> None:
+        self._resting.discard(slot)
+        self._has_changed = True
 
     def _free(self) -> list[int]:
         taken = set(self._ids.values())

@@ -6,7 +6,7 @@ import pytest
 
 from tests.fakes.sequences import a_job
 from tests.integration.worker_engine.conftest import OpenLlama
-from worker.engine.base import Engine, Piece
+from worker.engine.base import DecodeError, Engine, Piece
 from worker.engine.llama import LlamaEngine
 
 SLOTS = 6
@@ -62,6 +62,22 @@ def test_a_full_cache_loses_one_that_rests_at_most(engine: LlamaEngine) -> None:
 
     assert [engine.truncate(1, 12), engine.truncate(3, 12)].count(False) <= 1
     assert sorted(engine.truncate(slot, 13) for slot in (0, 2, 4, 5)) == [True] * 4
+
+
+def test_a_slot_that_was_cut_is_not_lost_before_its_first_batch(engine: LlamaEngine) -> None:
+    held = {slot: fill(engine, slot) for slot in range(SLOTS)}
+    for slot in held:
+        engine.rest(slot)
+
+    assert engine.truncate(3, 8)
+    engine.decode([Piece(slot, [7], 12, False) for slot in (0, 5)])
+
+    engine.decode([Piece(3, [9], 8, True)])
+
+
+def test_a_slot_that_holds_nothing_cannot_go_on(engine: LlamaEngine) -> None:
+    with pytest.raises(DecodeError):
+        engine.decode([Piece(2, [9], 8, True)])
 
 
 def test_a_copy_is_cut_and_leaves_its_source_alone(engine: LlamaEngine) -> None:
@@ -139,6 +155,7 @@ class Schedule:
             if not self.engine.truncate(slot, size):
                 assert slot in self.resting
                 self.clear(slot)
+            self.resting.discard(slot)
 
     def copy(self, slot: int) -> None:
         if self.held and slot not in self.held:
