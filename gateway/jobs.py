@@ -97,10 +97,21 @@ class Jobs:
         await self._in_time(self._client.ping())
 
     async def _in_time(self, call: Awaitable[Answer]) -> Answer:
+        cancellations = _cancellations()
         try:
             async with asyncio.timeout(self._timeout_s):
-                return await call
+                answer = await call
         except (RedisError, OSError) as error:  # a TimeoutError is an OSError
             raise UnavailableError(
                 "The job ledger cannot be reached now; try again shortly.", retry_after_s=RETRY_AFTER_S
             ) from error
+        if _cancellations() > cancellations:
+            # redis-py sends inside asyncio.wait_for, which in Python 3.11 loses a cancellation that comes just as the
+            # command has gone out: the stream of a client that has left would go on for ever.
+            raise asyncio.CancelledError
+        return answer
+
+
+def _cancellations() -> int:
+    task = asyncio.current_task()
+    return task.cancelling() if task is not None else 0
