@@ -16,8 +16,8 @@ test: setup models lint ## Lint, types, import contracts, then every test on rea
 	$(BIN)/python -m pytest
 
 ##@ Break it
-fault: setup ## Fault tests, long form: make fault [TESTS="F1 F3"] [SEED=7] [ROUNDS=1] [TIMES=1.0] [KILLS=1000]
-	$(BIN)/python -m tests.fault $(TESTS) --seed $(or $(SEED),7) --rounds $(or $(ROUNDS),1) --times $(or $(TIMES),1) $(if $(KILLS),--kills $(KILLS))
+fault: setup ## Fault tests, long form: make fault [TESTS="F1 F3"] [SEED=7] [ROUNDS=1] [TIMES=1.0] [KILLS=1000] [DOCS=1]
+	$(BIN)/python -m tests.fault $(TESTS) --seed $(or $(SEED),7) --rounds $(or $(ROUNDS),1) --times $(or $(TIMES),1) $(if $(KILLS),--kills $(KILLS) --workers 5 --gateways 4) $(if $(DOCS),--docs)
 
 soak: setup ## F1, F9 and F12 mixed, with memory, descriptors and keys watched: make soak MINUTES=30
 	$(BIN)/python -m tests.fault F25 --seed $(or $(SEED),7) --minutes $(or $(MINUTES),30)

@@ -14,6 +14,7 @@ from tests.fault.ground import fault_stack
 from tests.fault.storm import storm
 
 FOLDER = Path(".build/faults")
+DOCUMENT = Path("docs/operations.md")
 
 
 def main() -> int:
@@ -34,6 +35,8 @@ def main() -> int:
     _say("")
     _say(report.table(outcomes))
     _say(f"Written to {FOLDER}/report.md and report.json.")
+    if options.docs:
+        report.write_into(DOCUMENT, outcomes, {test.name: test.title for test in tests})
     wrong = [outcome for outcome in outcomes if not outcome.has_passed]
     kills = sum(sum(outcome.faults.values()) for outcome in outcomes)
     _say(f"{len(outcomes)} runs, {kills} faults, {sum(o.streams for o in outcomes)} streams: ")
@@ -83,6 +86,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--times", type=float, default=1.0, help="scales how much harm each test does")
     parser.add_argument("--kills", type=int, default=0, help="the storm, until so many processes were killed")
     parser.add_argument("--minutes", type=float, default=10, help="of the soak, F25")
+    parser.add_argument("--docs", action="store_true", help=f"put the figures into {DOCUMENT}")
     parser.add_argument("--gateways", type=int, default=3)
     parser.add_argument("--workers", type=int, default=3)
     parser.add_argument("--lease", type=float, default=1.5, help="seconds")

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from tests.fault.arena import Outcome
 
+BEGIN, END = "<!-- fault figures: begin -->", "<!-- fault figures: end -->"
+
 HEADER = (
     "| test | seed | faults injected | streams | turns | cuts "
     "| pause p50 / p95 / max (s) | first token (s) | other | pass |",
@@ -24,6 +26,33 @@ def write(outcomes: Sequence[Outcome], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "report.md").write_text(table(outcomes))
     (folder / "report.json").write_text(json.dumps([asdict(outcome) for outcome in outcomes], indent=1))
+
+
+def write_into(document: Path, outcomes: Sequence[Outcome], titles: dict[str, str]) -> None:
+    """Put the table for readers between the two marks of a document. Raises ValueError if it has none."""
+    before, begin, rest = document.read_text().partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not end:
+        raise ValueError(f"{document} has no place for the figures: {BEGIN} … {END}")
+    document.write_text(f"{before}{begin}\n{_summary(outcomes, titles)}{end}{after}")
+
+
+def _summary(outcomes: Sequence[Outcome], titles: dict[str, str]) -> str:
+    lines = [
+        "| fault | runs | harm done | streams | longest pause of a stream, p50 / p95 / max (s) | passed |",
+        "|---" * 6 + "|",
+    ]
+    for name in dict.fromkeys(outcome.name for outcome in outcomes):
+        runs = [outcome for outcome in outcomes if outcome.name == name]
+        pauses = [run.pause for run in runs if run.pause]
+        worst = max(pauses, key=lambda pause: pause.p95) if pauses else "–"
+        passed = sum(run.has_passed for run in runs)
+        cells = (
+            *(titles.get(name, name), len(runs), sum(sum(run.faults.values()) for run in runs)),
+            *(sum(run.streams for run in runs), worst, f"{passed} of {len(runs)}"),
+        )
+        lines.append("| " + " | ".join(str(cell) for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
 
 
 def _line(outcome: Outcome) -> str:
