@@ -15,7 +15,7 @@ from shared.telemetry.instruments import GAP_REPAIRED
 SILENCES_PER_STATUS_CHECK = 5
 LONG_SILENCE = 3
 """After so many silences they are so many times as long: streams that wait cost two calls each time."""
-LOG_PAGE_EVENTS = 128
+LOG_PAGE_EVENTS = 32
 """Read at once: a slow reader of a long answer must not have all of it in memory."""
 
 
