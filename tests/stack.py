@@ -16,6 +16,8 @@ from typing import Any
 
 import httpx
 
+from cli.stack.ports import Ports
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -87,7 +89,8 @@ def running_stack(*options: str, **environment: str) -> Iterator[Stack]:
     drover = [sys.executable, "-m", "cli.main"]
     variables = {**os.environ, **environment}
     try:
-        up = [*drover, "up", "--detach", "--state-dir", str(state_dir), *options]
+        port = str(Ports().any())  # not 8080: other stacks may run on this machine
+        up = [*drover, "up", "--detach", "--state-dir", str(state_dir), "--port", port, *options]
         done = subprocess.run(up, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=110)
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr}\n{_logs(state_dir)}"
         yield Stack(state_dir)
