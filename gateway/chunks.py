@@ -76,13 +76,11 @@ class ChunkWriter:
         choice = event.choices[first] if event.choices is not None else 0
         self._opened.add(choice)
         text = "".join(event.texts[first:end])
-        if event.logprobs is None:
-            if not text:
-                return b""
-            chunk = self._chunk(choice, {"content": text})
-        else:
-            chunk = self._chunk(choice, {"content": text}, logprobs=logprobs_fields(event.logprobs[first:end]))
-        return frame(chunk, event.first_seq + end - 1)
+        places = event.logprobs[first:end] if event.logprobs is not None else []
+        if not text and not any(places):
+            return b""
+        logprobs = logprobs_fields(places) if event.logprobs is not None else None
+        return frame(self._chunk(choice, {"content": text}, logprobs=logprobs), event.first_seq + end - 1)
 
     def _chunk(
         self,

@@ -7,8 +7,8 @@ from shared.events import TokenLogprob
 
 
 def logprobs_fields(tokens: Sequence[Sequence[TokenLogprob]]) -> dict[str, Any]:
-    """For each token its own first, then the likeliest ones at its place."""
-    return {"content": [_described(places) for places in tokens], "refusal": None}
+    """For each token its own first, then the likeliest ones at its place; a token that has none is left out."""
+    return {"content": [_described(places) for places in tokens if places], "refusal": None}
 
 
 def _described(places: Sequence[TokenLogprob]) -> dict[str, Any]:

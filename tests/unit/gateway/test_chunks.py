@@ -171,3 +171,19 @@ def test_logprobs_have_openais_shape_also_for_a_token_whose_text_is_held_back() 
         ],
         "refusal": None,
     }
+
+
+def test_tokens_without_logprobs_are_left_out_of_them() -> None:
+    places = [TokenLogprob(7, -0.5, b"a")]
+    echoed = TokensEvent("j1", 1, 1, [5, 7], ["<s>", "a"], None, [[], places])
+
+    choice = data_of(ChunkWriter(HEADING).tokens([echoed]))[0]["choices"][0]
+
+    assert choice["delta"] == {"content": "<s>a"}
+    assert [told["token"] for told in choice["logprobs"]["content"]] == ["a"]
+
+
+def test_the_token_that_ends_a_choice_is_no_chunk_of_its_own() -> None:
+    end = TokensEvent("j1", 4, 1, [2], [""], [1], [[]])
+
+    assert ChunkWriter(Heading("j1", "m", 1, "fp", choices=2)).tokens([end]) == b""

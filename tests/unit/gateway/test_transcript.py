@@ -67,6 +67,16 @@ def test_logprobs_go_to_the_choice_of_their_token() -> None:
     assert choices[0]["logprobs"]["refusal"] is None
 
 
+def test_a_token_without_logprobs_is_left_out_of_them() -> None:
+    transcript = Transcript(Heading("j1", "m", 1, "fp", choices=2))
+    places = [[TokenLogprob(5, -0.1, b"a")], [], []]
+
+    transcript.add([TokensEvent("j1", 1, 1, [5, 2, 2], ["a", "", ""], [0, 1, 0], places)])
+
+    choices = told(transcript, ended("stop", "", ChoiceEnd("stop", "")))["choices"]
+    assert [len(choice["logprobs"]["content"]) for choice in choices] == [1, 0]
+
+
 def test_a_cancelled_answer_says_that_it_is_not_whole() -> None:
     body = told(Transcript(HEADING), ended("cancelled"))
 
