@@ -36,12 +36,15 @@ def check_schema(schema: Any) -> None:
         raise SchemaRefusedError(f"A schema may be {MAX_DEPTH} levels deep.")
     if len(orjson.dumps(schema)) > MAX_BYTES:
         raise SchemaRefusedError(f"A schema may be {MAX_BYTES} bytes long.")
-    nodes = list(_nodes(schema))
+    targets = _targets(schema)
+    # A reference may lead into what is data where it stands, such as an enum: there it is a schema all the same.
+    roots = {id(root): root for root in (schema, *targets.values())}
+    nodes = list({id(node): node for root in roots.values() for node in _nodes(root)}.values())
     if sum(len(node["properties"]) for node in nodes if isinstance(node.get("properties"), dict)) > MAX_PROPERTIES:
         raise SchemaRefusedError(f"A schema may have {MAX_PROPERTIES} properties in all.")
     for node in nodes:
         _check_keywords(node)
-    _check_references(schema, nodes)
+    _check_references(schema, nodes, targets)
 
 
 def _depth(value: Any) -> int:
@@ -91,23 +94,26 @@ def _check_keywords(node: dict[str, Any]) -> None:
             raise SchemaRefusedError(f"A pattern cannot be used: {refusal}") from refusal
 
 
-def _check_references(schema: dict[str, Any], nodes: list[dict[str, Any]]) -> None:
+def _targets(schema: dict[str, Any]) -> dict[str, Any]:
+    """What every reference points at, also those in what others point at. Raises SchemaRefusedError."""
     targets: dict[str, Any] = {}
-    unread = [node["$ref"] for node in nodes if "$ref" in node]
+    unread, walked = [node["$ref"] for node in _nodes(schema) if "$ref" in node], set[int]()
     while unread:
         reference = unread.pop()
         target = _target(schema, reference)
-        if reference not in targets:
-            targets[reference] = target
+        targets[reference] = target
+        if id(target) not in walked:  # one place has many names: #/anyOf/0, #/anyOf/00, …
+            walked.add(id(target))
             unread += [node["$ref"] for node in _nodes(target) if "$ref" in node]
+    return targets
+
+
+def _check_references(schema: dict[str, Any], nodes: list[dict[str, Any]], targets: dict[str, Any]) -> None:
     for reference in targets:
         if _leads_to_itself(reference, targets):
             raise SchemaRefusedError(f"The reference {reference} leads to itself.")
     _check_size(nodes, targets)
-    ending: set[str] = set()
-    while more := {name for name, target in targets.items() if name not in ending and _can_end(target, ending)}:
-        ending |= more
-    if not _can_end(schema, ending):
+    if not _can_end(schema, _ending(targets)):
         raise SchemaRefusedError("No finite JSON can follow a schema that requires itself in itself.")
 
 
@@ -159,6 +165,24 @@ def _check_size(nodes: list[dict[str, Any]], targets: dict[str, Any]) -> None:
             unread += _steps(targets[unread.pop()])
     if written > MAX_WRITTEN_OUT:
         raise SchemaRefusedError("The schema repeats too much through its references.")
+
+
+def _ending(targets: dict[str, Any]) -> set[str]:
+    """The references that some finite JSON follows."""
+    users: dict[str, list[str]] = {name: [] for name in targets}
+    places = {id(target): target for target in targets.values()}
+    used = {place: {node["$ref"] for node in _nodes(target) if "$ref" in node} for place, target in places.items()}
+    for name, target in targets.items():
+        for reference in used[id(target)]:
+            users[reference].append(name)
+    ending: set[str] = set()
+    unread = list(targets)
+    while unread:
+        name = unread.pop()
+        if name not in ending and _can_end(targets[name], ending):
+            ending.add(name)
+            unread += users[name]  # in rounds over all of them a chain would take the square of its length
+    return ending
 
 
 def _can_end(node: Any, ending: set[str]) -> bool:

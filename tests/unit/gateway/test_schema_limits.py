@@ -50,6 +50,8 @@ def test_an_ordinary_schema_passes(schema: dict[str, Any]) -> None:
         ({"maxLength": -1}, "maxLength"),
         ({"pattern": "^(a+)+$"}, "pattern"),
         ({"patternProperties": {"^a$": {}}}, "patternProperties"),
+        ({"default": {"maxLength": 10**9}, "properties": {"a": {"$ref": "#/default"}}}, "maxLength"),
+        ({"enum": [{"items": {"pattern": "^(a+)+$"}}], "not": {"$ref": "#/enum/0/items"}}, "pattern"),
         ({"$ref": "https://example.com/schema"}, "must point into the schema"),
         ({"$ref": "other.json#/a"}, "must point into the schema"),
         ({"$ref": 7}, "must point into the schema"),
