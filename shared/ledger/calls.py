@@ -32,7 +32,7 @@ from shared.ledger.answers import (
 from shared.ledger.scripts import ScriptName
 
 DEFAULT_COMPLETION_TOKENS = 1024
-"""Reserved of tokens_per_minute for a reply whose max_tokens is not given; the finish settles what it really was."""
+"""Reserved of tokens_per_minute for a choice whose max_tokens is not given; the finish settles what it really was."""
 
 Answer = TypeVar("Answer")
 Args = list[str | bytes | int]
@@ -76,10 +76,13 @@ def accept(
 
 
 def reservation(job: GenerateJob, tokens_per_minute: int | None) -> int:
-    """Tokens to reserve: all that the job may use, or a guess that fits the limit when max_tokens is not given."""
+    """Tokens to reserve: all that the job may use, or a guess that fits the limit when max_tokens is not given.
+
+    Choices share their prompt, `max_tokens` is each one's.
+    """
     if job.max_tokens is not None:
-        return job.prompt_tokens_bound + job.max_tokens
-    guess = job.prompt_tokens_bound + DEFAULT_COMPLETION_TOKENS
+        return job.prompt_tokens_bound + job.n * job.max_tokens
+    guess = job.prompt_tokens_bound + job.n * DEFAULT_COMPLETION_TOKENS
     if tokens_per_minute is None:
         return guess
     return min(guess, max(job.prompt_tokens_bound, tokens_per_minute))

@@ -32,6 +32,11 @@ def test_a_job_reserves_all_it_may_use_or_a_guess_that_fits(
     assert calls.reservation(a_job(max_tokens=max_tokens), tokens_per_minute) == reserved
 
 
+@pytest.mark.parametrize(("max_tokens", "reserved"), [(90, 280), (None, 3082)])
+def test_every_choice_is_reserved_for_and_the_prompt_once(max_tokens: int | None, reserved: int) -> None:
+    assert calls.reservation(a_job(max_tokens=max_tokens, n=3), None) == reserved
+
+
 def test_every_accept_has_an_id_of_its_own_that_a_re_send_keeps() -> None:
     first = calls.accept(a_job(), Limits(), max_queued_jobs=1, idempotency=None)
     second = calls.accept(a_job(), Limits(), max_queued_jobs=1, idempotency=None)
