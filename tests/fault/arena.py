@@ -109,10 +109,19 @@ class Arena:
 
     def times(self, short: int, long: int) -> Iterator[int]:
         """How often to do harm: `short` times in CI, `long` times (scaled by what was asked for) by hand."""
-        count = short if self._times is None else max(1, round(long * self._times))
+        count = self.count(short, long)
         for number in range(count):
             yield number
             self.progress(f"{number + 1} of {count}")
+
+    def count(self, short: int, long: int) -> int:
+        """How many of something at once: `short` in CI, `long` (scaled by what was asked for) by hand."""
+        return short if self._times is None else max(1, round(long * self._times))
+
+    @property
+    def is_long(self) -> bool:
+        """Whether this is the long form, whose figures count."""
+        return self._times is not None
 
     def progress(self, words: str) -> None:
         """A line for whoever watches a long run."""
