@@ -25,7 +25,7 @@ class Ending:
 
 
 class Answer:
-    """Other threads only call `end_with` and `abandon`; the decode thread owns the rest."""
+    """Other threads call `end_with` and `abandon`, and read what says so; the decode thread owns the rest."""
 
     def __init__(self, job: GenerateJob, epoch: int, prompt: list[int], emission: Emission, engine: Engine):
         self.job = job
@@ -40,6 +40,8 @@ class Answer:
         """Of the whole job, and so of every choice: cancelled, or failed."""
         self.echoed = [0] * job.n
         """How many of the prompt's tokens each choice has been given, if it is to have them."""
+        self.end_tokens = 0
+        """How many end tokens were emitted, or logged before: only a job of several choices has them in its log."""
         self._emission = emission
         self._engine = engine
         self._cached_tokens: int | None = None
@@ -59,6 +61,11 @@ class Answer:
     def is_echoed(self) -> bool:
         """Whether every choice has the prompt's tokens, if it is to have them."""
         return not self.job.echo or min(self.echoed) == self.prompt_size
+
+    @property
+    def uncounted_tokens(self) -> int:
+        """The tokens of the log that `usage` does not count as the answer's. May be asked by any thread."""
+        return sum(self.echoed) + self.end_tokens
 
     def end_with(self, ending: Ending) -> None:
         """Ask for the end of all choices; the first who asks decides. The decode thread emits the final event."""

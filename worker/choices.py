@@ -22,10 +22,9 @@ def sequences_of(request: SequenceRequest, prompt: list[int], engine: Engine) ->
     answer.echoed = [min(len(tokens), echo) for tokens, _ in logged]
     if len(prompt) >= engine.context_length:
         answer.end_with(Ending("error", _too_long(job, len(prompt), engine.context_length)))
-    return [
-        Sequence(answer, choice, _begun(job, tokens[echo:], texts[echo:], engine), engine)
-        for choice, (tokens, texts) in enumerate(logged)
-    ]
+    begun = [_begun(job, tokens[echo:], texts[echo:], engine) for tokens, texts in logged]
+    answer.end_tokens = sum(one.is_ended for one in begun)
+    return [Sequence(answer, choice, one, engine) for choice, one in enumerate(begun)]
 
 
 def _by_choice(events: list[TokensEvent], n: int) -> list[tuple[list[int], list[str]]]:

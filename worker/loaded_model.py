@@ -8,7 +8,7 @@ from shared.catalogue import ModelEntry
 from shared.errors import BadRequestError, DeadlineExceededError, ModelUnavailableError, WorkerLostError
 from shared.job import GenerateJob
 from shared.templates import render
-from worker.answer import Ending
+from worker.answer import Answer, Ending
 from worker.batcher import Batcher
 from worker.choices import sequences_of
 from worker.engine.base import Engine
@@ -49,8 +49,8 @@ class LoadedModel:
         """The part of the KV cache that sequences fill, 0 to 1."""
         return self._batcher.kv_tokens / (self._engine.slots * self._engine.context_length)
 
-    def submit(self, request: SequenceRequest) -> int:
-        """Render, tokenize and queue the job; how many tokens its prompt has.
+    def submit(self, request: SequenceRequest) -> Answer:
+        """Render, tokenize and queue the job; its answer tells of its tokens as they are counted.
 
         Raises WorkerLostError if its first tokens came from another file, BadRequestError, ModelLoadError or
         InferenceError if its prompt or its parameters cannot be used, ModelUnavailableError if the model is closed.
@@ -58,8 +58,9 @@ class LoadedModel:
         self._check_origin(request)
         self._engine.prepare(request.job)
         prompt = self._prompt(request.job)
-        self._batcher.submit(sequences_of(request, prompt, self._engine))
-        return len(prompt)
+        sequences = sequences_of(request, prompt, self._engine)
+        self._batcher.submit(sequences)
+        return sequences[0].answer
 
     def cancel(self, job_id: str, epoch: int) -> None:
         """End the job with a FinalEvent "cancelled" before the next step; an unknown one is ignored."""

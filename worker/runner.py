@@ -67,6 +67,7 @@ class Runner:
             seq=claimed.seq,
             notify=self._publisher.notify,
             prompt_tokens=claimed.prompt_tokens,
+            uncounted_tokens=claimed.uncounted_tokens,
             stays_alone=claimed.stays_alone,
         )
         with self._jobs.hold(job):

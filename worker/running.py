@@ -11,6 +11,7 @@ from shared.errors import DeadlineExceededError, DroverError
 from shared.events import FinalEvent, FinishReason, TokensEvent, Usage, joined
 from shared.job import GenerateJob
 from shared.ledger import Hint, Lease
+from worker.answer import Answer
 from worker.loaded_model import LoadedModel
 from worker.sequence import SequenceRequest
 
@@ -46,9 +47,10 @@ class RunningJob:
         seq: int,
         notify: Callable[[bool], None],
         prompt_tokens: int = 0,
+        uncounted_tokens: int = 0,
         stays_alone: bool = False,
     ):
-        """`seq`: tokens that the log already holds. `prompt_tokens`: as an earlier life counted them, 0 if it did not.
+        """`seq`: tokens that the log already holds; the other counts are what an earlier life has told, see Lease.
 
         `notify(is_urgent)` is called after each event. `stays_alone`: no progress clears the job of suspicion.
         """
@@ -61,7 +63,7 @@ class RunningJob:
         self.stays_alone = stays_alone
         self.has_progressed = False
         """Whether the log has got further in this life."""
-        self._prompt_tokens = prompt_tokens
+        self._told = Lease(job.id, epoch, prompt_tokens, uncounted_tokens)
         self._load_progress = 0.0
         self._load_moved_at = time.monotonic()
         self._notify = notify
@@ -70,6 +72,7 @@ class RunningJob:
         self._ending = threading.Lock()
         self._over = threading.Event()
         self._loaded: LoadedModel | None = None
+        self._answer: Answer | None = None
         self._has_emitted = False
         self._is_closed = False
 
@@ -96,7 +99,10 @@ class RunningJob:
 
     def lease(self) -> Lease:
         """What is renewed, with the counts of tokens that the ledger needs should this worker die."""
-        return Lease(self.id, self.epoch, self._prompt_tokens, self._uncounted_tokens())
+        answer = self._answer
+        if answer is None:
+            return self._told
+        return Lease(self.id, self.epoch, answer.prompt_size, answer.uncounted_tokens)
 
     def hint(self) -> Hint:
         """What wakes another worker for the job."""
@@ -138,7 +144,7 @@ class RunningJob:
             if self._is_closed:
                 return
             self._loaded = loaded
-        self._prompt_tokens = loaded.submit(request)
+        self._answer = loaded.submit(request)
         if self._is_closed or self.is_over:  # halted between the two lines above: the model did not know the job yet
             loaded.abandon(self.id, self.epoch)
 
@@ -193,12 +199,8 @@ class RunningJob:
 
     def _final(self, reason: FinishReason, error: DroverError | None) -> FinalEvent:
         described = error.body()["error"] if error else None
-        usage = Usage(self._prompt_tokens, max(0, self.seq - self._uncounted_tokens()))
+        usage = Usage(self._told.prompt_tokens, max(0, self.seq - self._told.uncounted_tokens))
         return FinalEvent(self.id, self.seq, self.epoch, reason, usage=usage, error=described)
-
-    def _uncounted_tokens(self) -> int:
-        """The tokens of the log that repeat the prompt, in every choice."""
-        return self._prompt_tokens * self.job.n if self.job.echo else 0
 
 
 class RunningJobs:

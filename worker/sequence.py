@@ -115,6 +115,7 @@ class Sequence:
         token, logprobs = sampled
         if token in self._engine.end_tokens and not self.job.sampling.ignore_eos:
             if self.job.n > 1:  # so that a continued job knows which choices are over
+                self.answer.end_tokens += 1
                 self.answer.tokens(self.choice, [token], [""])
             self.ending = Ending("stop")
             return

@@ -105,7 +105,7 @@ class Claimed:
     """The job is this worker's until its lease ends. Go on at `seq` + 1, write with `epoch`.
 
     `stays_alone`: a job of the quarantine stays alone to its end, not only until its first new token.
-    `prompt_tokens`: what an earlier life said of its prompt, 0 if none did.
+    `prompt_tokens` and `uncounted_tokens`: what an earlier life said of them, see Lease; 0 if none did.
     """
 
     job: GenerateJob
@@ -114,6 +114,7 @@ class Claimed:
     deadline_ms: int
     stays_alone: bool = False
     prompt_tokens: int = 0
+    uncounted_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,7 @@ class Lease:
     """A job that a worker holds, with what it has learnt of it.
 
     `prompt_tokens` is 0 until the prompt has been tokenized. `uncounted_tokens` of the log are none of the answer's:
-    the prompt's own, in a job that echoes it.
+    the prompt's own, in a job that echoes it, and the end tokens, in a job of several choices.
     """
 
     job_id: str

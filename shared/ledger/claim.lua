@@ -1,6 +1,7 @@
 -- Gives a queued job to a worker, or answers {reason, model} when there is nothing to do. `is_alone`: no other job runs
 -- in that worker, and none will until this one has made progress or, with the answer's `stays_alone`, has ended.
--- Answers {'ok', epoch, seq, deadline, payload, stays_alone, prompt tokens as far as they are known}.
+-- Answers {'ok', epoch, seq, deadline, payload, stays_alone, prompt tokens as far as they are known, how many tokens of
+-- the log are none of the answer's}.
 
 local id, worker, claim_id, lease_ms, is_alone, late = unpack(ARGV)
 local job, now = read(id), now_ms()
@@ -11,7 +12,7 @@ end
 local function answer(epoch, stays_alone)
   redis.call('ZADD', 'jobs:leases', now + lease_ms, id)
   return { 'ok', epoch, job.seq, job.deadline_ms, redis.call('HGET', 'job:' .. id, 'payload'), stays_alone,
-    job.prompt or 0 }
+    job.prompt or 0, job.uncounted or 0 }
 end
 
 if job.state == 'running' then

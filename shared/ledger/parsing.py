@@ -95,12 +95,20 @@ def claimed(job_id: str, raw: Sequence[Any]) -> Claimed | ClaimRefused | Unreada
     reason, *rest = raw
     if text(reason) != "ok":
         return ClaimRefused(*words(raw))
-    epoch, seq, deadline_ms, payload, stays_alone, prompt_tokens = rest
+    epoch, seq, deadline_ms, payload, stays_alone, prompt_tokens, uncounted_tokens = rest
     try:
         job = GenerateJob.model_validate_json(payload)
     except ValidationError:
         return Unreadable(job_id, int(epoch), int(seq))
-    return Claimed(job, int(epoch), int(seq), int(deadline_ms), int(stays_alone) == 1, int(prompt_tokens))
+    return Claimed(
+        job,
+        int(epoch),
+        int(seq),
+        int(deadline_ms),
+        stays_alone=int(stays_alone) == 1,
+        prompt_tokens=int(prompt_tokens),
+        uncounted_tokens=int(uncounted_tokens),
+    )
 
 
 def waiting(raw: Sequence[Any]) -> Waiting:

@@ -7,7 +7,8 @@ local worker, expiry = ARGV[1], now + ARGV[2]
 local answers = {}
 for i = 3, #ARGV, 4 do
   local id = ARGV[i]
-  local job = redis.call('HMGET', 'job:' .. id, 'state', 'epoch', 'worker', 'deadline_ms', 'cancel', 'prompt')
+  local job = redis.call('HMGET', 'job:' .. id, 'state', 'epoch', 'worker', 'deadline_ms', 'cancel', 'prompt',
+    'uncounted')
   local answer = 'lost'
   if job[1] == 'running' and job[2] == ARGV[i + 1] and job[3] == worker then
     if tonumber(job[4]) <= now then
@@ -16,7 +17,7 @@ for i = 3, #ARGV, 4 do
     else
       redis.call('ZADD', 'jobs:leases', expiry, id)
       answer = job[5] == '1' and 'cancelled' or 'ok'
-      if ARGV[i + 2] ~= '0' and job[6] ~= ARGV[i + 2] then
+      if ARGV[i + 2] ~= '0' and (job[6] ~= ARGV[i + 2] or job[7] ~= ARGV[i + 3]) then
         redis.call('HSET', 'job:' .. id, 'prompt', ARGV[i + 2], 'uncounted', ARGV[i + 3])
       end
     end

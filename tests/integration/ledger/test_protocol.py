@@ -107,6 +107,7 @@ class Protocol(RuleBasedStateMachine):
         assert isinstance(answer, Claimed)
         assert (answer.job, answer.epoch, answer.seq) == (job.job, job.epoch, job.seq)
         assert (answer.stays_alone, answer.prompt_tokens) == (job.claims > 8, job.prompt_tokens or 0)
+        assert answer.uncounted_tokens == job.uncounted_tokens
         if is_sent_again:
             return multiple()
         job.holder = Grip(job, worker, claim_id, job.epoch, job.seq, is_alone=is_alone)

@@ -55,6 +55,7 @@ async def test_what_a_renewal_says_of_the_prompt_is_in_the_end_of_a_job_without_
 ) -> None:
     job, epoch = await bench.run(prompt_tokens_bound=500)
     ledger.append([tokens(job.id, 1, epoch, 9)])
+    ledger.renew("w1", [Lease(job.id, epoch, prompt_tokens=7)], 5000)
     ledger.renew("w1", [Lease(job.id, epoch, prompt_tokens=7, uncounted_tokens=7)], 5000)
     ledger.release(job.id, epoch)
     claimed = bench.claim(job.id, "w2")
@@ -63,7 +64,7 @@ async def test_what_a_renewal_says_of_the_prompt_is_in_the_end_of_a_job_without_
 
     await gate.cancel(job.id, "tenant-a")
 
-    assert claimed.prompt_tokens == 7
+    assert (claimed.prompt_tokens, claimed.uncounted_tokens) == (7, 7)
     last = ledger.read_log(job.id)[-1]
     assert isinstance(last, FinalEvent)
     assert last.usage == Usage(prompt_tokens=7, completion_tokens=2)

@@ -118,6 +118,17 @@ def test_a_continued_job_goes_on_with_every_choice(
     assert rest.final.usage.completion_tokens == whole.final.usage.completion_tokens
 
 
+@pytest.mark.parametrize("echo", [False, True])
+def test_echo_and_end_tokens_are_told_apart_from_the_answer_in_every_life(batcher: Batcher, echo: bool) -> None:
+    whole = answer(batcher, n=2, max_tokens=50, echo=echo)
+    request = a_request(a_job(n=2, max_tokens=50, echo=echo), Collector(), logged=whole.events, epoch=2)
+
+    told = sequences_of(request, PROMPT, batcher._engine)[0].answer
+
+    assert told.uncounted_tokens == (2 * len(PROMPT) if echo else 0) + 2
+    assert whole.final.last_seq - told.uncounted_tokens == whole.final.usage.completion_tokens
+
+
 def test_an_ended_choice_stays_ended_though_its_sampler_would_go_on(batcher: Batcher, engine: SimulatedEngine) -> None:
     whole = answer(batcher, n=2, max_tokens=50)
     engine.options = SimulatedOptions(slots=4, batch_tokens=16, step_ms=0, answer_tokens=40)

@@ -239,9 +239,9 @@ def test_a_lease_tells_of_the_prompt_once_it_is_counted(loaded: LoadedModel) -> 
     assert running.lease().uncounted_tokens == 0
 
 
-def test_the_echo_of_every_choice_is_no_part_of_the_answer() -> None:
+def test_what_an_earlier_life_did_not_count_is_no_part_of_the_answer() -> None:
     job = new_job(echo=True, n=3)
-    running = RunningJob(job, epoch=2, seq=25, notify=lambda _: None, prompt_tokens=7)
+    running = RunningJob(job, epoch=2, seq=25, notify=lambda _: None, prompt_tokens=7, uncounted_tokens=21)
 
     running.cancel()
     batch = running.take()

@@ -96,7 +96,7 @@ def test_a_round_pairs_jobs_with_their_models() -> None:
 
 
 def test_a_claimed_job_that_cannot_be_read_is_the_workers_all_the_same() -> None:
-    raw = [b"ok", b"4", b"2", b"99", b'{"messages": 1}', 0, b"0"]
+    raw = [b"ok", b"4", b"2", b"99", b'{"messages": 1}', 0, b"0", 0]
 
     assert parsing.claimed("j", raw) == Unreadable("j", 4, 2)
 
