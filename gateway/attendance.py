@@ -10,7 +10,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 import structlog
 
@@ -62,18 +62,21 @@ class Attendance:
         self._background.spawn(self._cancel_unless_read(job_id, tenant_id, held, is_followed=readers > 0), "cancel")
 
     async def run(self) -> None:
-        """Attend until cancelled."""
-        pause_s = INTERVAL_S
+        """Attend until cancelled: to those that return at once, to all of them every INTERVAL_S."""
+        clock = asyncio.get_running_loop().time
+        all_due_at = clock() + INTERVAL_S
         while True:
-            try:
-                async with asyncio.timeout(pause_s):
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(all_due_at):  # whoever returns must not put off the others' turn
                     await self._has_returned.wait()
-                due = self._returned & self._readers.keys()
-            except TimeoutError:
-                due = set(self._readers)
+            are_all_due = clock() >= all_due_at
+            due = set(self._readers) if are_all_due else self._returned & self._readers.keys()
             self._has_returned.clear()
             self._returned.clear()
-            pause_s = INTERVAL_S if await self._attend(due) else RETRY_S
+            if not await self._attend(due):
+                all_due_at = clock() + RETRY_S
+            elif are_all_due:
+                all_due_at = clock() + INTERVAL_S
 
     async def _attend(self, job_ids: set[str]) -> bool:
         if job_ids:

@@ -67,6 +67,18 @@ def test_a_job_that_is_read_is_attended_to_again_and_again(http: httpx.Client, l
         until(lambda: due_ms(ledger, job_id) > once)
 
 
+def test_readers_who_return_all_the_time_do_not_put_off_the_others(http: httpx.Client, ledger: redis.Redis) -> None:
+    with started(http) as response, started(http) as other_response:
+        job_id, other_id = response.headers["x-job-id"], other_response.headers["x-job-id"]
+        accepted = due_ms(ledger, job_id)
+
+        def is_attended_to() -> bool:
+            with resumed(http, other_id):
+                return due_ms(ledger, job_id) > accepted
+
+        until(is_attended_to)
+
+
 def test_a_plain_request_is_attended_to_as_well(http: httpx.Client, ledger: redis.Redis, gateway: str) -> None:
     with httpx.Client(base_url=gateway, headers=http.headers, timeout=20) as client:
         with pytest.raises(httpx.ReadTimeout):
