@@ -73,8 +73,7 @@ class Runner:
         with self._jobs.hold(job):
             log.info("job_claimed", job_id=job_id, model=claimed.job.model, epoch=job.epoch, seq=job.seq)
             if self._quarantine.is_on and not is_alone:  # looked at after the job is held, or both might miss the other
-                job.halt()
-                self._handover.give_back(job)
+                self._return(job)
             else:
                 self._work(job)
             job.wait()
@@ -146,7 +145,7 @@ class Runner:
         self._ledger.release(job.id, job.epoch)
 
     def _return(self, job: RunningJob) -> None:
-        """Give the job back if the ledger answers again soon, so that no delivery is used up."""
+        """Give the job back if the ledger answers, now or soon, so that no delivery is used up; else let it go."""
         job.halt()
         for pause_s in _RETRY_S:
             if self._handover.give_back(job):

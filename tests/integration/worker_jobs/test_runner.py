@@ -16,6 +16,7 @@ from tests.integration.worker_jobs.workers import MODEL, Jobs, eventually, expec
 from worker.engine.base import Engine, Piece
 from worker.engine.simulated import SimulatedEngine, SimulatedFactory, SimulatedOptions
 from worker.model_cache import CacheOptions
+from worker.quarantine import Quarantine
 
 
 class GatedFactory(SimulatedFactory):
@@ -39,6 +40,7 @@ class GatedFactory(SimulatedFactory):
 class PatchyLedger(Ledger):
     """A real ledger that cannot be reached for some calls; those of `claim` are executed, but not answered."""
 
+    lost_releases = 0
     lost_claims = 0
     lost_reads = 0
 
@@ -48,6 +50,12 @@ class PatchyLedger(Ledger):
             self.lost_claims -= 1
             raise redis.ConnectionError("the answer was lost")
         return answer
+
+    def release(self, job_id: str, epoch: int):  # type: ignore[no-untyped-def]
+        if self.lost_releases:
+            self.lost_releases -= 1
+            raise redis.ConnectionError("Redis is away")
+        return super().release(job_id, epoch)
 
     def read_log(self, job_id: str, after_seq: int = 0):  # type: ignore[no-untyped-def]
         if self.lost_reads:
@@ -152,6 +160,19 @@ async def test_a_claim_whose_log_is_out_of_reach_goes_back_uncounted(
     assert (status.state, status.seq) == ("queued", seq)
     assert client.hmget(f"job:{job_id}", ["deliveries", "claims"]) == [b"0", b"0"]
     assert [key async for key in jobs.client.scan_iter("q:model.sim*")] != []  # another worker is woken
+
+
+async def test_a_job_that_comes_while_a_suspect_runs_goes_back_though_redis_is_away_for_a_moment(
+    jobs: Jobs, ledger: PatchyLedger, side: JobSide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = await jobs.accept()
+    ledger.lost_releases = 1
+    monkeypatch.setattr(Quarantine, "is_on", True)
+
+    await run(side, job.id)
+
+    assert (await jobs.ledger.status(job.id, "tenant")).state == "queued"
+    assert len(side.jobs) == 0
 
 
 async def test_a_log_that_cannot_be_understood_ends_the_job_with_an_error(
