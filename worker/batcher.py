@@ -126,8 +126,8 @@ class Batcher:
 
     def _begin(self, sequence: Sequence) -> None:
         self._waiting.remove(sequence)
+        self._running.append(sequence)  # first, so that it fails with the others if its slot cannot be had
         self._kv.enter(sequence)
-        self._running.append(sequence)
         sequence.answer.count_cached(sequence.position)
         try:
             sequence.open_sampler()

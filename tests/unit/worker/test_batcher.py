@@ -454,6 +454,22 @@ def test_a_job_that_had_said_everything_only_gets_its_final_event(batcher: Batch
     assert len(engine.batches) == decodes
 
 
+def test_a_job_whose_slot_cannot_be_had_fails_and_is_forgotten(
+    batcher: Batcher, engine: FailingEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def enter(sequence: Sequence) -> None:
+        raise OSError("the driver is gone")
+
+    monkeypatch.setattr(batcher._kv, "enter", enter)
+    collector = submit(batcher, engine)
+    batcher.start("m")
+
+    assert collector.wait(10).finish_reason == "error"
+
+    assert batcher.close(10)
+    assert batcher.unfinished == 0
+
+
 def test_a_closed_batcher_takes_nothing(batcher: Batcher, engine: FailingEngine) -> None:
     batcher.close()
 
