@@ -59,7 +59,7 @@ class Publisher:
     def flush(self, timeout_s: float) -> bool:
         """Wait until all that was emitted is written; whether it was within `timeout_s`."""
         end = time.monotonic() + timeout_s
-        while self._is_writing or self._has_outgoing():
+        while self._has_outgoing() or self._is_writing:  # in this order: what is taken is being written by then
             if time.monotonic() >= end:
                 return False
             self.notify(is_urgent=True)
