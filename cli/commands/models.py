@@ -47,7 +47,7 @@ def list_models(
     with errors_as_sentences():
         store = _store()
         models = [(entry, store.path_of(entry)) for entry in store.entries()]
-    sizes = {entry.name: path.stat().st_size if path.is_file() else None for entry, path in models}
+    sizes = {entry.name: _size_bytes(path) for entry, path in models}
     holders = holders_of_models(state_dir)
     if as_json:
         lines = [
@@ -107,8 +107,7 @@ def add(
 ) -> None:
     """Make a model of a file that you have: it is copied into the models folder."""
     with errors_as_sentences():
-        size = file.stat().st_size if file.is_file() else 0
-        with progress_bar("taking the file in", size) as bar:
+        with progress_bar("taking the file in", _size_bytes(file) or 0) as bar:
             entry = _store().add(file, Wishes(name, kind, context, template, base), bar, is_linked=is_linked)
         _say_added(entry, read_header(file))
 
@@ -133,6 +132,14 @@ def remove(
 
 def _store() -> ModelStore:
     return ModelStore(CliSettings.load().models_folder)
+
+
+def _size_bytes(path: Path) -> int | None:
+    """None where there is no file, or none that this user may look at."""
+    try:
+        return path.stat().st_size if path.is_file() else None
+    except OSError:
+        return None
 
 
 def _have(download: "Download") -> str:
@@ -166,7 +173,8 @@ def _say_added(entry: ModelEntry, header: GgufHeader) -> None:
     if entry.base:
         say(f"{entry.name} is a chat model now, an adapter on {entry.base}")
         return
-    say(f"{entry.name} is a {entry.kind} model now, with a context of {entry.context_length} tokens")
+    kind = "an embedding" if entry.kind == "embedding" else "a chat"
+    say(f"{entry.name} is {kind} model now, with a context of {entry.context_length} tokens")
     if entry.kind == "chat" and not (entry.template or has_template(header)):
         say("its file has no chat template, so it gets chatml's: --template names another")
 

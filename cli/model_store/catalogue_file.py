@@ -96,5 +96,5 @@ def _as_sentence(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise ModelStoreError(f"{path} cannot be changed ({error.strerror}).") from error
-    except TOMLKitError as error:
+    except (TOMLKitError, ValueError) as error:  # a ValueError for a [models] that is written as an inline table
         raise ModelStoreError(f"{path} cannot be changed: {error}.") from error

@@ -56,7 +56,10 @@ class ModelStore:
         self.require_possible(name, wishes)
         # Made before the file is copied, so that a file that cannot be served costs no time.
         make_entry(name, source.name, "", header, wishes, Origin())
-        file, sha256 = self._take_in(source.resolve(), progress, is_linked=is_linked)
+        try:
+            file, sha256 = self._take_in(source.resolve(), progress, is_linked=is_linked)
+        except OSError as error:
+            raise ModelStoreError(_not_taken_in(source, self.folder, error)) from error
         return self.register(name, file, sha256, header, wishes, Origin())
 
     def register(
@@ -89,7 +92,7 @@ class ModelStore:
         return path
 
     def _take_in(self, source: Path, progress: Progress, *, is_linked: bool) -> tuple[Path, str]:
-        """The file inside the folder, and its sha256."""
+        """The file inside the folder, and its sha256. Raises ModelStoreError, OSError."""
         if source.is_relative_to(self.folder):
             return source, sha256_of(source, progress)
         target = self.folder / source.name
@@ -107,8 +110,6 @@ class ModelStore:
                 self._require_room(source)
                 sha256 = copy_with_sha256(source, draft, progress)
             draft.replace(target)
-        except OSError as error:
-            raise ModelStoreError(_not_taken_in(source, self.folder, error)) from error
         finally:
             draft.unlink(missing_ok=True)
         return target, sha256

@@ -402,6 +402,22 @@ def test_a_catalogue_that_is_not_valid_is_left_alone(folder: Path, gguf: Path) -
     assert (folder / "models.toml").read_text() == "[models"
 
 
+def test_a_catalogue_that_cannot_be_added_to_is_left_alone(folder: Path, gguf: Path) -> None:
+    written = f"models = {{old = {{{ENTRY.replace(chr(10), ', ')}}}}}"
+    (folder / "models.toml").write_text(written)
+
+    done = drover(folder, "add", str(gguf), "--name", "new")
+
+    is_one_sentence(done, "models.toml", "Inline tables")
+    assert (folder / "models.toml").read_text() == written
+
+
+def test_a_folder_of_the_files_name_is_left_alone(folder: Path, gguf: Path) -> None:
+    (folder / gguf.name).mkdir()
+
+    is_one_sentence(drover(folder, "add", str(gguf)), "Is a directory")
+
+
 def test_two_commands_at_once_both_write_their_entry(folder: Path, gguf: Path) -> None:
     (folder / gguf.name).write_bytes(gguf.read_bytes())
     commands = [
