@@ -9,6 +9,7 @@
     │   ├── ModelNotFoundError      404 model_not_found
     │   ├── SessionNotFoundError    404 session_not_found
     │   └── JobNotFoundError        404 job_not_found
+    ├── RequestTimeoutError         408 request_timeout
     ├── SessionBusyError            409 turn_in_progress
     ├── JobExpiredError             410 job_expired
     ├── RequestTooLargeError        413 request_too_large
@@ -96,6 +97,12 @@ class JobNotFoundError(NotFoundError):
     """The job does not exist."""
 
     code = "job_not_found"
+
+
+class RequestTimeoutError(DroverError):
+    """The request did not come to its end in time; send it again."""
+
+    status, type, code = 408, "invalid_request_error", "request_timeout"
 
 
 class SessionBusyError(DroverError):

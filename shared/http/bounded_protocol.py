@@ -1,6 +1,9 @@
 """Uvicorn's HTTP protocol with a bound on what it keeps of a request beside the body."""
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+import orjson
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from shared.errors import BadRequestError, DroverError
 
 MAX_HEAD_BYTES = 256 * 1024
 """The request line, all headers, and what surrounds the chunks of a body. The parser keeps a header until it ends, so
@@ -24,6 +27,17 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._head_bytes += len(data)
         if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
             self.send_400_response("The head of this request is too long.")
+
+    def send_400_response(self, msg: str) -> None:
+        """Uvicorn's own is plain text; this one has the shape of all other errors."""
+        self.refuse(BadRequestError(msg))
+
+    def refuse(self, error: DroverError) -> None:
+        """Answer without the application, and close."""
+        body = orjson.dumps(error.body())
+        head = b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(body)
+        self.transport.write(STATUS_LINE[error.status] + head + body)
+        self.transport.close()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()

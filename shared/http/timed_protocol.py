@@ -4,14 +4,11 @@ from asyncio import BaseTransport, Task, TimerHandle
 from dataclasses import dataclass
 from typing import Any, cast
 
-import orjson
-
+from shared.errors import RequestTimeoutError
 from shared.http.bounded_protocol import BoundedHttpProtocol
 
 LINGER_S = 2.0
 """How long a closed connection waits for its client to read the last of its answer."""
-
-_REASON = b"HTTP/1.1 408 Request Timeout\r\n"
 
 
 @dataclass(frozen=True)
@@ -111,25 +108,21 @@ class TimedHttpProtocol(BoundedHttpProtocol):
         elif self._is_in_body and self.cycle.response_started and not self.cycle.response_complete:
             self.cycle.keep_alive = False  # its answer did not need the body: it is given, then the connection ends
         else:
-            self._refuse()
-            self.transport.close()
+            self._let_go()
             self._end_soon()
+
+    def _let_go(self) -> None:
+        has_answer = self._is_in_body and self.cycle.response_complete
+        if has_answer or not self._has_begun:
+            self.transport.close()  # nothing was asked, or all is said
+        else:
+            self.refuse(RequestTimeoutError())
 
     def _is_answering_another(self) -> bool:
         """Whether an earlier request on this connection still gets its answer: then this one may take its time."""
         if self._is_in_body:
             return bool(self.pipeline)
         return self.cycle is not None and not self.cycle.response_complete
-
-    def _refuse(self) -> None:
-        has_answer = self._is_in_body and self.cycle.response_complete
-        if has_answer or not self._has_begun:
-            return  # a connection on which nothing was asked is closed without a word
-        message = "The request did not come to its end in time; send it again."
-        error = {"message": message, "type": "invalid_request_error", "param": None, "code": "request_timeout"}
-        body = orjson.dumps({"error": error})
-        head = b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(body)
-        self.transport.write(_REASON + head + body)
 
 
 def timed_protocol(wanted: TimeLimits) -> type[TimedHttpProtocol]:

@@ -23,7 +23,7 @@ MIB_PER_READER = 0.5
 """A full buffer of uvicorn (64 KiB), a full buffer of events (64 KiB), and what a page of the log is in JSON."""
 
 MIB_FOR_ALL = 32
-WAITING_S = 60.0
+WAITING_S = 180.0
 SMALL_BYTES = 4096
 
 

@@ -166,7 +166,10 @@ def test_a_large_head_is_a_400_though_it_ends(url: str, header: bytes) -> None:
     with connected(url) as caller:
         caller.sendall(b"GET /livez HTTP/1.1\r\nHost: test\r\n" + header + b"\r\n\r\n")
 
-        assert answer_of(caller).startswith(b"HTTP/1.1 400")
+        answer = answer_of(caller)
+
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"]["code"] == "invalid_request_error"
 
 
 @pytest.mark.parametrize(
