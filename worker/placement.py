@@ -98,7 +98,11 @@ class Placement:
     def _drop_outdated(self) -> None:
         """Models that the catalogue has no more leave when they are idle; of a changed file the new one comes in."""
         entries = {entry.name: entry for entry in self._catalogue.of_kind("chat")}
-        outdated = [held.name for held in self._cache.held() if entries.get(held.name) != held.entry]
+        held = self._cache.held()
+        outdated = [one.name for one in held if entries.get(one.name) != one.entry]
+        planned = {name for pending in self._pending for name in pending.plan.leaving}
+        # One that was outdated may be in the catalogue again before it was idle: nobody would serve it then.
+        self._cache.keep(one.name for one in held if one.is_retiring and one.name not in {*outdated, *planned})
         if not outdated:
             return
         self._cache.retire(outdated)

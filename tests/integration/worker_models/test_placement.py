@@ -188,6 +188,24 @@ async def test_a_model_that_is_removed_is_dropped_and_its_jobs_fail_at_once(
     assert (await jobs.result(await jobs.send(model="m1", max_tokens=5)))[1].finish_reason == "length"
 
 
+async def test_a_model_that_is_removed_and_put_back_while_it_is_in_use_is_served_on(
+    start_worker: StartWorker, jobs: Jobs, models_dir: Path
+) -> None:
+    worker = start_worker(simulated_answer_tokens=4000).wait_ready()
+    long = await jobs.send(model="m0", max_tokens=4000)
+    await holds(jobs, worker, "m0")
+
+    (models_dir / "models.toml").write_text(entry("m1"))
+    await holds(jobs, worker)
+    (models_dir / "models.toml").write_text(entry("m1") + entry("m0"))
+    await holds(jobs, worker, "m0")
+    _, final = await jobs.result(await jobs.send(model="m0", max_tokens=5))
+
+    assert final.finish_reason == "length"
+    assert (await jobs.ledger.status(long.id, "tenant")).state == "running"
+    assert loads([worker]) == 1
+
+
 async def test_a_model_with_another_file_is_loaded_anew(
     start_worker: StartWorker, jobs: Jobs, models_dir: Path
 ) -> None:
