@@ -24,24 +24,25 @@ class OpenSessionBody(CreateSessionBody):
     messages: list[Message] = Field(default_factory=list, max_length=100)
 
 
-class UpdateSessionBody(BaseModel):
-    """PATCH /v1/sessions/{id}: what is not named stays as it is, a null takes it away."""
+class _AsItWasSaid(BaseModel):
+    """Passed on with what was named and nothing else: to the session service a null and nothing are different words."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @model_serializer(mode="wrap")
+    def _only_what_was_set(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in serialise(self).items() if name in self.model_fields_set}
+
+
+class UpdateSessionBody(_AsItWasSaid):
+    """PATCH /v1/sessions/{id}: what is not named stays as it is, a null takes it away."""
 
     title: str | None = Field(default=None, max_length=200)
     metadata: Metadata | None = Field(default=None, description="in place of all that there is")
 
-    @model_serializer(mode="wrap")
-    def _only_what_was_set(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # To the session service a null and nothing are different words.
-        return {name: value for name, value in serialise(self).items() if name in self.model_fields_set}
 
-
-class ForkSessionBody(BaseModel):
+class ForkSessionBody(_AsItWasSaid):
     """POST /v1/sessions/{id}/fork. Title and metadata are the first session's unless they are given."""
-
-    model_config = ConfigDict(extra="forbid")
 
     message_id: str = Field(min_length=1, max_length=128, description="the last message of the common history")
     inclusive: bool = Field(default=True, description="false: up to that message and without it, to put it differently")

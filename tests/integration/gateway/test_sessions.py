@@ -187,6 +187,21 @@ def test_a_message_is_edited_in_a_fork(http: httpx.Client, worker: ScriptedWorke
     assert [content for role, content in messages(http, session_id) if role == "user"] == ["Hello", "Hello"]
 
 
+def test_a_fork_keeps_the_title_unless_another_is_given(
+    http: httpx.Client, worker: ScriptedWorker, session_id: str
+) -> None:
+    http.post(URL, json=asked(session_id)).raise_for_status()
+    http.patch(f"/v1/sessions/{session_id}", json={"title": "A talk", "metadata": {"for": "tests"}}).raise_for_status()
+    first = http.get(f"/v1/sessions/{session_id}/messages").json()["data"][0]["id"]
+    path = f"/v1/sessions/{session_id}/fork"
+
+    same = http.post(path, json={"message_id": first}).raise_for_status().json()
+    untitled = http.post(path, json={"message_id": first, "title": None}).raise_for_status().json()
+
+    assert (same["title"], same["metadata"]) == ("A talk", {"for": "tests"})
+    assert (untitled["title"], untitled["metadata"]) == (None, {"for": "tests"})
+
+
 def test_messages_are_paged_from_either_end(http: httpx.Client, worker: ScriptedWorker, session_id: str) -> None:
     for _ in range(2):
         http.post(URL, json=asked(session_id)).raise_for_status()
