@@ -93,7 +93,9 @@ class RowSampler:
     def replay(self, row: int, seq: int, token: int) -> None:
         """Learn from an output row what `sample` would have, had it chosen `token` there.
 
-        Only mirostat does: its aim depends on the probabilities of all tokens so far, which their ids do not tell.
+        Only mirostat does: its aim depends on the probabilities of all tokens so far, which their ids do not tell. The
+        batcher asks for no output rows of what an earlier life has generated and does not call this: a continued
+        job's aim starts afresh.
         The penalties and the grammar must not have been told of `token` yet.
         """
         logits = checked(self._outputs.logits(row))
