@@ -6,6 +6,7 @@ limits makes a small grammar without loops.
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import unquote
 
 import orjson
 
@@ -122,7 +123,7 @@ def _target(schema: dict[str, Any], reference: Any) -> Any:
         raise SchemaRefusedError("A $ref must point into the schema itself, like #/$defs/name.")
     here: Any = schema
     for part in reference[2:].split("/") if reference != "#" else ():
-        name = part.replace("~1", "/").replace("~0", "~")
+        name = unquote(part).replace("~1", "/").replace("~0", "~")  # in a URL's fragment, as the workers read it
         if isinstance(here, list) and name.isascii() and name.isdigit() and int(name) < len(here):
             here = here[int(name)]
         elif isinstance(here, dict) and name in here:
