@@ -64,7 +64,11 @@ class Stack:
         """Until every service is ready, not only enough of them to serve."""
         services = ("gateway", "worker", "session_service")
         addresses = [process["address"] for role in services for process in self.processes_of(role)]
-        wait_until(lambda: all(_is_ready(f"http://{a}") for a in addresses), "every service is ready", timeout_s=60)
+        try:
+            wait_until(lambda: all(_is_ready(f"http://{a}") for a in addresses), "every service is ready", 60)
+        except AssertionError as error:
+            missing = [address for address in addresses if not _is_ready(f"http://{address}")]
+            raise AssertionError(f"{error}; {missing} are not:\n{self.log('supervisor')[-2000:]}") from error
 
     def another_tenants_key(self) -> str:
         """A user's key of a tenant that exists only for this test."""

@@ -37,6 +37,11 @@ class _Supervised:
         """How long it has been of use: since its first sign of life, where there is a way to ask for one."""
         return self.child.age_s if self.liveness is None else self.liveness.lived_s
 
+    @property
+    def has_served(self) -> bool:
+        """Whether this life of it has given a sign that it is of use."""
+        return self.liveness is not None and self.liveness.has_answered
+
     def hangs(self, after_s: float) -> bool:
         """Whether it has been silent, or said that it is not well, for too long; a start has the start's time."""
         if self.liveness is None or (not self.liveness.has_answered and self.child.age_s < self.spec.start_timeout_s):
@@ -155,7 +160,7 @@ class Supervisor:
                 one.child.kill()
 
     def _plan_restart(self, one: _Supervised, code: int) -> None:
-        delay_s = one.restarts.next_delay_s(one.served_s)
+        delay_s = one.restarts.next_delay_s(one.served_s, has_served=one.has_served)
         if delay_s is None:
             one.has_given_up = True
             self._say(

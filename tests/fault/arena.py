@@ -193,7 +193,10 @@ class Arena:
 
     def outcome(self) -> Outcome:
         """Judge everything: the streams, what is stored, what is left. Waits until the stack is whole again."""
-        self.stack.wait_until_whole()
+        try:
+            self.stack.wait_until_whole()
+        except AssertionError as error:
+            self._problems.append(str(error))
         streams = self.received
         right = {one.job_id: self._ground.oracle(one.asked.prompt, one.asked.tokens) for one in streams}
         problems = [*self._problems, *(problem for load in self._loads for problem in load.problems)]

@@ -23,3 +23,12 @@ def test_a_process_that_lived_long_enough_begins_anew() -> None:
 
     assert restarts.next_delay_s(lived_s=HEALTHY_AFTER_S) == 0
     assert restarts.deaths == 1
+
+
+def test_a_process_that_served_each_time_is_never_given_up() -> None:
+    restarts = Restarts()
+
+    delays = [restarts.next_delay_s(lived_s=0.1, has_served=True) for _ in range(20)]
+
+    assert None not in delays
+    assert delays[-1] == max(delay for delay in delays if delay is not None)
