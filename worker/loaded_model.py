@@ -120,7 +120,7 @@ class LoadedModel:
 
     def _rendered(self, job: GenerateJob) -> list[int]:
         engine = self._engine
-        text = render(engine.template, job.messages, bos=engine.bos, eos=engine.eos)
+        text = render(engine.template, job.messages, bos=engine.bos, eos=engine.eos, tools=job.tools)
         if engine.bos:
             text = text.removeprefix(engine.bos)  # the tokenizer adds it
         tokens = self._tokenize(text)

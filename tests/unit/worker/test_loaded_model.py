@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from shared.bodies.tools import Tool
 from shared.catalogue import ModelEntry
 from shared.errors import BadRequestError, DroverError, WorkerLostError
 from shared.events import TokensEvent
@@ -81,6 +82,17 @@ def test_closing_drops_unfinished_jobs_silently_and_frees_the_engine() -> None:
     assert engine.is_closed
     assert collector.finals == []
     assert engine.open_samplers == 0
+
+
+def test_the_prompt_tells_the_model_of_its_tools() -> None:
+    engine = SimulatedEngine(ENTRY, SimulatedOptions(step_ms=0))
+    model = a_model(engine)
+
+    answer = model.submit(a_request(a_job(tools=(Tool(name="get_weather"),))))
+
+    prompt = b"".join(engine.token_bytes[token] for token in answer.prompt)
+    assert b'"name":"get_weather"' in prompt
+    model.close()
 
 
 @pytest.mark.parametrize("template", ["{{ raise_exception('no such role') }}", "{{ nonsense"])
