@@ -10,6 +10,7 @@ from gateway.prompt import Asked, Prompt
 from shared.bodies.keys import Identity
 from shared.bodies.turns import Truncation
 from shared.catalogue import Catalogue
+from shared.errors import ModelNotFoundError
 from shared.ledger import Accepted, JobStatus, LimitUsage
 
 DEADLINE_MARGIN_S = 1.0
@@ -87,12 +88,17 @@ class Runs:
         body: ChatCompletionBody | None,
         truncation: Truncation | None = None,
     ) -> Heading:
-        digest = self._catalogue.get(model).sha256
-        fingerprint = f"fp_{digest[:12]}" if digest else "fp_drover"
-        heading = Heading(job_id, model, created, fingerprint, session_id, truncation)
+        heading = Heading(job_id, model, created, self._fingerprint(model), session_id, truncation)
         if body is None:
             return heading
         return replace(heading, has_usage=body.wants_usage, tier=body.told_tier, choices=body.n or 1)
+
+    def _fingerprint(self, model: str) -> str:
+        try:
+            digest = self._catalogue.get(model).sha256
+        except ModelNotFoundError:
+            digest = ""  # taken out of the catalogue since: its jobs go on, and so do those who read them
+        return f"fp_{digest[:12]}" if digest else "fp_drover"
 
 
 def _give_up_at(timeout_s: float) -> float:
