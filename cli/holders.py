@@ -10,7 +10,10 @@ from cli.stack.state_dir import StateDir
 
 
 def holders_of_models(state_dir: Path) -> dict[str, list[str]]:
-    """Ids of workers by model; {} when no stack is up in `state_dir` or its gateways do not answer."""
+    """Ids of workers by model; {} when no stack is up in `state_dir` or its gateways do not answer.
+
+    Raises StackError for a directory that cannot be used.
+    """
     state = StateDir(state_dir)
     stack = StackDescription.read(state.stack_file) if state.is_locked() else None
     for url in stack.gateways if stack else ():

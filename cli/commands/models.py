@@ -47,8 +47,8 @@ def list_models(
     with errors_as_sentences():
         store = _store()
         models = [(entry, store.path_of(entry)) for entry in store.entries()]
+        holders = holders_of_models(state_dir)
     sizes = {entry.name: _size_bytes(path) for entry, path in models}
-    holders = holders_of_models(state_dir)
     if as_json:
         lines = [
             {**entry.model_dump(), "size_bytes": sizes[entry.name], "held_by": holders.get(entry.name, [])}

@@ -443,6 +443,12 @@ def test_the_list_shows_every_model_and_which_file_is_missing(folder: Path, gguf
     ]
 
 
+def test_a_list_with_a_state_directory_that_cannot_be_used_is_one_sentence(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "state" / "lock").mkdir(parents=True)
+
+    is_one_sentence(drover(folder, "list", "--state-dir", str(tmp_path / "state")), "choose another --state-dir")
+
+
 def test_a_removed_model_takes_its_file_along_unless_another_has_it(folder: Path, gguf: Path) -> None:
     for name in ("one", "two"):
         assert drover(folder, "add", str(folder / gguf.name if name == "two" else gguf), "--name", name).returncode == 0
