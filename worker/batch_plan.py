@@ -22,7 +22,8 @@ def plan(running: Ordered[Sequence], engine: Engine) -> Batch:
     prompts = [sequence for sequence in running if sequence.pending > 1]
     batch = [(sequence, _piece(sequence, 1)) for sequence in generating]
     if prompts:
-        pending = _pending(prompts, engine.output_rows - len(running))
+        single = sum(not sequence.wants_rows or sequence.pending == 1 for sequence in running)
+        pending = _pending(prompts, engine.output_rows - single)
         room = engine.batch_tokens // (PROMPT_SHARE_BESIDE_STREAMS if generating else 1)
         shares = share_out(pending, min(room, engine.batch_tokens - len(generating)))
         batch += [(sequence, _piece(sequence, share)) for sequence, share in zip(prompts, shares, strict=True) if share]

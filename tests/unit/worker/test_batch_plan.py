@@ -61,8 +61,20 @@ def test_a_prompt_whose_logprobs_are_wanted_takes_only_the_rows_that_are_left() 
 
     pieces = [piece for _, piece in plan([other, echoing], engine)]
 
-    assert [(len(piece.tokens), piece.wants_all) for piece in pieces] == [(56, False), (8, True)]
+    assert [(len(piece.tokens), piece.wants_all) for piece in pieces] == [(55, False), (9, True)]
     assert sum(piece.rows for piece in pieces) <= engine.output_rows
+
+
+def test_prompts_whose_logprobs_are_wanted_go_on_in_a_full_house() -> None:
+    engine = an_engine(4)
+    jobs = [sequences_of(a_request(a_job(echo=True, top_logprobs=1)), [*range(40)], engine) for _ in range(4)]
+    full = [sequence for (sequence,) in jobs]
+    for slot, sequence in enumerate(full):
+        sequence.slot = slot
+
+    pieces = [piece for _, piece in plan(full, engine)]
+
+    assert sum(piece.rows for piece in pieces) == 4
 
 
 def test_a_short_prompt_overtakes_a_long_one() -> None:
