@@ -46,7 +46,8 @@ def test_malformed_json_is_a_400(http: httpx.Client, body: bytes) -> None:
         ({"max_tokens": 0}, "max_tokens"),
         ({"stream": "maybe"}, "stream"),
         ({"stop": ["a", "b", "c", "d", "e"]}, "stop"),
-        ({"n": 2}, "n"),
+        ({"n": 1000}, "n"),
+        ({"n": 100}, "n"),
         ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools"),
     ],
 )

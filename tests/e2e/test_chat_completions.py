@@ -33,7 +33,8 @@ def test_a_streamed_answer_equals_the_plain_one_in_text_and_usage(client: openai
 
     deltas = [choice.delta.content or "" for chunk in chunks for choice in chunk.choices]
     assert "".join(deltas) == plain.choices[0].message.content
-    assert chunks[-1].usage.model_dump() == plain.usage.model_dump()
+    cached = {"prompt_tokens_details"}  # depends on what the worker has answered before
+    assert chunks[-1].usage.model_dump(exclude=cached) == plain.usage.model_dump(exclude=cached)
     assert [c.finish_reason for chunk in chunks for c in chunk.choices if c.finish_reason] == ["stop"]
 
 

@@ -39,7 +39,7 @@ class Hub:
     """By repository: the status and X-Error-Code of its files."""
     refuses_listing: bool = True
     """Whether a refusal is that of the listing too: a gated repository shows its names to everybody."""
-    cuts: list[tuple[int, Literal["reset", "close"]]] = field(default_factory=list)
+    cuts: list[tuple[int, Literal["reset", "close", "hang"]]] = field(default_factory=list)
     """Each of the next answers with a file breaks off after so many bytes."""
     served: dict[str, bytes] = field(default_factory=dict)
     """By path: what comes instead of the file that the listing describes."""
@@ -157,6 +157,8 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:  # noqa: C901  # it coun
         def _break_off(self, status: int, headers: dict[str, str], body: bytes, after: int, how: str) -> None:
             self._send(status, headers, body[:after], length=len(body))
             self.wfile.flush()
+            if how == "hang":
+                self.connection.recv(1)  # until the client goes
             if how == "reset":
                 linger = struct.pack("ii", 1, 0)
                 self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
