@@ -93,7 +93,9 @@ def with_bases(entries: list[ModelEntry]) -> list[ModelEntry]:
     bases = {entry.name: entry for entry in entries if entry.kind == "chat" and not entry.base}
     for entry in entries:
         if entry.base and entry.base not in bases:
-            raise ConfigurationError(f"Model '{entry.name}': its base '{entry.base}' is not a chat model of models.toml.")
+            raise ConfigurationError(
+                f"Model '{entry.name}': its base '{entry.base}' is not a chat model of models.toml."
+            )
         if entry.adapter is not None:
             raise ConfigurationError(f"Model '{entry.name}': `adapter` cannot be set, name a base and a file instead.")
     return [entry.on_base(bases[entry.base]) if entry.base else entry for entry in entries]
