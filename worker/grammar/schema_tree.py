@@ -133,6 +133,8 @@ class SchemaTree:
 
 def _together(one: Schema, other: Schema) -> Schema:
     """What is valid by both. Raises GrammarError where that is not plain."""
+    if _closes(one, other) or _closes(other, one):
+        raise GrammarError("additionalProperties beside another part's properties is not supported")
     both = {**one, **other}
     for keyword in one.keys() & other.keys():
         mine, others = one[keyword], other[keyword]
@@ -147,6 +149,13 @@ def _together(one: Schema, other: Schema) -> Schema:
         else:
             raise GrammarError(f"two different values of {keyword} for one thing are not supported")
     return both
+
+
+def _closes(one: Schema, other: Schema) -> bool:
+    """Whether `one` says something of properties that only `other` names: it does not know them, so they are others."""
+    mine, others = one.get("properties", {}), other.get("properties", {})
+    is_plain = isinstance(mine, dict) and isinstance(others, dict)
+    return is_plain and one.get("additionalProperties", True) is not True and bool(others.keys() - mine.keys())
 
 
 def _measure(root: Any) -> None:

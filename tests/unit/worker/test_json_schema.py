@@ -110,6 +110,23 @@ REFUSED: dict[str, Any] = {
 }
 
 
+CLOSED = {"type": "object", "properties": {"a": {}}, "additionalProperties": False}
+
+
+@pytest.mark.parametrize(
+    "schema", [{"allOf": [CLOSED, {"properties": {"b": {}}}]}, CLOSED | {"anyOf": [{"properties": {"b": {}}}]}]
+)
+def test_a_part_that_forbids_the_properties_of_another_is_refused(schema: Any) -> None:
+    with pytest.raises(GrammarError, match="additionalProperties"):
+        schema_grammar(schema)
+
+
+def test_parts_that_name_no_further_property_go_together() -> None:
+    alternatives = {"anyOf": [{"required": ["a"]}, {"properties": {"a": {}}}]}
+
+    assert schema_grammar(CLOSED | alternatives)
+
+
 @pytest.mark.parametrize("keyword", REFUSED)
 def test_what_could_make_an_answer_invalid_is_refused_by_name(keyword: str) -> None:
     with pytest.raises(BadRequestError) as refused:
