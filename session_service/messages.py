@@ -19,7 +19,10 @@ from shared.errors import NotFoundError, SessionBusyError, SessionNotFoundError
 
 
 async def list_messages(tx: Transaction, tenant_id: str, session_id: str, page: Page) -> StoredMessageListBody:
-    """The session's messages, the system messages before all others. Raises SessionNotFoundError."""
+    """The session's messages, the system messages before all others.
+
+    Raises SessionNotFoundError, NotFoundError for a cursor that is not there.
+    """
     await require_session(tx, tenant_id, session_id)
     return message_list_body(await message_rows.list_messages(tx, tenant_id, session_id, page))
 

@@ -92,7 +92,7 @@ async def get_turn(tx: Transaction, tenant_id: str, turn_id: str) -> TurnBody:
 
 
 async def list_turns(tx: Transaction, tenant_id: str, session_id: str, page: Page) -> TurnListBody:
-    """The session's turns in their order. Raises SessionNotFoundError."""
+    """The session's turns in their order. Raises SessionNotFoundError, NotFoundError for a cursor that is not there."""
     await require_session(tx, tenant_id, session_id)
     found = await turn_rows.list_turns(tx, tenant_id, session_id, page)
     replies = await message_rows.replies_of(tx, tenant_id, [entry.turn.id for entry in found.entries])

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
-from sqlalchemy import ColumnElement, Select
+from sqlalchemy import ColumnElement, Select, select
 
 from session_service.database import Transaction
+from shared.errors import NotFoundError
 
 Entry = TypeVar("Entry")
 Order = Literal["asc", "desc"]
@@ -39,7 +40,10 @@ async def paged(
     after: ColumnElement[Any] | str | None,
     before: ColumnElement[Any] | str | None,
 ) -> Found[Any]:
-    """The rows of `statement` on the page; `after` and `before` are the values of `key` at the cursors."""
+    """The rows of `statement` on the page; `after` and `before` are the values of `key` at the cursors.
+
+    Raises NotFoundError for a cursor that leads nowhere: an empty page would look like the list's end.
+    """
     is_ascending = page.order == "asc"
     is_backwards = page.before is not None and page.after is None
     if page.after is not None:
@@ -48,5 +52,13 @@ async def paged(
         statement = statement.where(key < before if is_ascending else key > before)
     statement = statement.order_by(key.asc() if is_ascending != is_backwards else key.desc())
     rows = list(await tx.execute(statement.limit(page.limit + 1)))
+    if not rows:
+        await _require_cursor(tx, "after", after)
+        await _require_cursor(tx, "before", before)
     entries = rows[: page.limit]
     return Found(entries[::-1] if is_backwards else entries, len(rows) > page.limit)
+
+
+async def _require_cursor(tx: Transaction, name: str, cursor: ColumnElement[Any] | str | None) -> None:
+    if isinstance(cursor, ColumnElement) and await tx.scalar(select(cursor)) is None:
+        raise NotFoundError(f"'{name}' names nothing in this list; it may have been deleted since.", param=name)

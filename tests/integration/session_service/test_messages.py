@@ -93,6 +93,17 @@ async def test_a_page_says_whether_there_are_more_in_its_direction(turns: Turns,
     assert (await listed(turns, limit=3, after=ten[5]))["has_more"] is True
 
 
+@pytest.mark.parametrize("cursor", ["after", "before"])
+async def test_a_cursor_that_was_deleted_is_not_taken_for_the_lists_end(
+    turns: Turns, ten: list[str], cursor: str
+) -> None:
+    await turns.http.delete(f"{path(turns)}/{ten[4]}", headers=turns.headers)
+
+    answer = await turns.http.get(path(turns), params={cursor: ten[4]}, headers=turns.headers)
+
+    assert (answer.status_code, answer.json()["error"]["param"]) == (404, cursor)
+
+
 async def test_walking_all_pages_gives_every_message_once(turns: Turns, ten: list[str]) -> None:
     walked: list[str] = []
     page = await listed(turns, limit=3)
