@@ -1,5 +1,6 @@
 """Hostile requests: malformed in every way that a seed thinks of, and schemas and grammars that would hurt."""
 
+import copy
 import json
 import random
 from collections.abc import Callable, Mapping
@@ -85,7 +86,7 @@ class HostileRequests:
             if isinstance(here[key], dict | list) and self._chance.random() < 0.6:
                 here = here[key]
                 continue
-            here[key] = self._chance.choice(_VALUES)
+            here[key] = copy.deepcopy(self._chance.choice(_VALUES))  # it may be changed in its turn
             return
 
     def _cut(self) -> bytes:

@@ -88,7 +88,7 @@ def _asking(arena: Arena, gateway: Neighbour, number: int) -> socket.socket:
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BYTES)
     connection.connect((parts.hostname, parts.port))
     head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: drover\r\nAuthorization: Bearer {arena.stack.api_key}\r\n"
-    head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    head += f"Connection: close\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     connection.sendall(head.encode() + body)
     arena.inject.note(Fault("bad reader", "stream", float("inf")))
     return connection

@@ -103,7 +103,7 @@ def _expect_no_foreign_canary(arena: Arena, keys: list[str]) -> None:
     oracle = Oracle(arena.stack)
     prompts = [[f"Canary {tenant} of tenant {tenant}, {n}" for n in range(CANARIES)] for tenant in range(len(keys))]
     oracle.learn(TOKENS, [prompt for ours in prompts for prompt in ours])
-    wanted, lock, foreign, events = arena.count(short=60, long=20_000), threading.Lock(), [], 0
+    wanted, lock, foreign, events = arena.count(short=40, long=20_000), threading.Lock(), [], 0
 
     def one(number: int) -> None:
         nonlocal events

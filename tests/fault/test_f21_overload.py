@@ -39,7 +39,7 @@ def scenario(arena: Arena) -> None:
     with neighbour(arena.stack, "gateway", settings) as first, neighbour(arena.stack, "gateway", settings) as second:
         urls = [first.url, second.url]
         capacity = _capacity(arena, urls)
-        seconds = arena.seconds(5, 60)
+        seconds = arena.seconds(4, 60)
         end = time.monotonic() + seconds
         sent = _overload(arena, urls, TIMES_CAPACITY * capacity, seconds)
     statuses = Counter(one.answer.status for one in sent)
@@ -79,7 +79,7 @@ def _expect_no_late_work(arena: Arena, job_ids: list[str]) -> None:
 def _capacity(arena: Arena, urls: list[str]) -> float:
     """Jobs a second when there are as many clients as slots, each with one request at a time."""
     lanes = 16 * len(arena.stack.processes_of("worker"))
-    seconds = arena.seconds(3, 15)
+    seconds = arena.seconds(2, 15)
     end = time.monotonic() + seconds
 
     def client(lane: int) -> int:
