@@ -112,7 +112,10 @@ class Placement:
                 threading.Thread(target=self._bring, args=(model,), name=f"load-{model}", daemon=True).start()
 
     def _subscribe(self) -> None:
-        self._follow({*self._cache.held_models(), *self._hopeless})
+        """To what is held; a model that makes no progress would only give its jobs back."""
+        now = time.monotonic()
+        stalled = {loaded.entry.name for loaded in self._cache.loaded() if loaded.is_stalled(now)}
+        self._follow({*self._cache.held_models(), *self._hopeless} - stalled)
 
     def _tell_refusals(self) -> None:
         pauses = self._cache.pauses()

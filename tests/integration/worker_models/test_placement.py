@@ -224,3 +224,20 @@ async def test_a_model_with_another_file_is_loaded_anew(
     assert (await jobs.result(running))[1].finish_reason == "length"
     assert final.finish_reason == "length"
     assert loads([worker]) == 2
+
+
+async def test_a_model_that_hangs_takes_no_more_hints(start_worker: StartWorker, jobs: Jobs) -> None:
+    hanging = start_worker(simulated_hang_after_steps=20, stall_s=0.5, simulated_answer_tokens=5000).wait_ready()
+    first = await jobs.send(model="m0", max_tokens=100)
+    await jobs.wait_for_tokens(first, 15)
+
+    async def is_known_to_hang() -> bool:
+        return "the model makes no progress" in hanging.log.read_text()
+
+    await eventually(is_known_to_hang)
+    sent = [await jobs.send(model="m0", max_tokens=5) for _ in range(8)]
+    start_worker().wait_ready()
+    ends = [final for _, final in [await jobs.result(job, timeout_s=40) for job in sent]]
+
+    assert {final.finish_reason for final in ends} == {"length"}
+    assert "job_given_back" not in hanging.log.read_text()
