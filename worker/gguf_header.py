@@ -47,7 +47,7 @@ class GgufHeader:
         return value
 
     def number(self, key: str, default: int = 0) -> int:
-        """A whole number, the largest of a list (one a layer). Raises GgufError if it is something else, or negative."""
+        """A whole number, the largest of a list (one a layer). Raises GgufError for anything else and below 0."""
         value = self.values.get(key, default)
         numbers = value if isinstance(value, list) else [value]
         if not numbers or any(isinstance(one, bool) or not isinstance(one, int) or one < 0 for one in numbers):

@@ -7,7 +7,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.errors import BadRequestError, InferenceError
+from shared.errors import BadRequestError, InferenceError, UnavailableError
 from worker.engine.llama_grammar_process import FITS, OFFER, OPEN, REFUSED, TAKE, TRY
 
 Allowed: TypeAlias = NDArray[np.bool_]
@@ -65,7 +65,7 @@ class Grammar:
             self._connection.send_bytes(request)
             return answer_of(self._connection, ANSWER_S)
         except Slow as error:
-            raise InferenceError("Structured output takes too long now; try again.") from error
+            raise UnavailableError("Structured output takes too long now; try again.") from error
         except (Lost, OSError) as error:
             message = "This grammar takes too much time or memory; make it smaller, or its alternatives fewer."
             raise BadRequestError(message, param=self._param) from error

@@ -73,6 +73,8 @@ class _Converter:
 
     def _constant(self, schema: Schema) -> str:
         values = [schema["const"]] if "const" in schema else schema["enum"]
+        if beside := schema.keys() - {"type", "const" if "const" in schema else "enum"}:
+            raise GrammarError(f"{sorted(beside)[0]} beside enum or const: leave out the values that it forbids")
         if not isinstance(values, list) or not values:
             raise GrammarError("enum must be a list that is not empty")
         types = self._tree.types(schema) if "type" in schema else TYPES
