@@ -1,6 +1,7 @@
 """Grammars on a real vocabulary: what they let through, what kills them, and that nobody else notices."""
 
 import json
+import multiprocessing
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,11 +12,12 @@ import psutil
 import pytest
 
 from shared.catalogue import ModelEntry
-from shared.errors import BadRequestError
+from shared.errors import BadRequestError, UnavailableError
 from shared.job import Constraint, GenerateJob
 from tests.fakes.schema_check import is_valid
 from tests.fakes.sequences import a_job
 from tests.integration.worker_engine.conftest import OpenLlama
+from worker.engine import llama_grammar
 from worker.engine.base import Piece
 from worker.engine.llama import LlamaOptions
 from worker.engine.llama_factory import LlamaFactory
@@ -311,3 +313,12 @@ def test_hundreds_of_constrained_samplers_leave_nothing(fresh: Any, children: An
     while len(children()) > 2 and time.monotonic() < deadline:
         time.sleep(0.01)
     assert len(children()) == 2
+
+
+def test_a_process_that_has_no_time_to_answer_is_a_503(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(llama_grammar, "ANSWER_S", 0.05)
+    ours, _silent = multiprocessing.Pipe()
+    grammar = llama_grammar.Grammar(ours, vocabulary_size=8, param="grammar")
+
+    with pytest.raises(UnavailableError):
+        grammar.offer(1)
