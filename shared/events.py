@@ -16,7 +16,8 @@ tokens of every choice. In a job of several choices the token that ends one (the
 last, with the text "": a continued job knows from it which choices are over. `usage` counts neither echo nor end token.
 In a job that wants logprobs the list of a token that has none is empty: the first of an echoed prompt, an end token.
 A token whose text is held back (partial UTF-8, a possible stop string) has the text ""; what was held back comes with a
-later token or in the final event's "x". Stream ids in `tok:<id>`: `<last seq of the event>-0` for tokens, `<last seq>-1` for the final event.
+later token or in the final event's "x". Stream ids in `tok:<id>`: `<last seq of the event>-0` for tokens,
+`<last seq>-1` for the final event.
 """
 
 from collections.abc import Sequence
