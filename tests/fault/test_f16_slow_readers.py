@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import psutil
 
 from tests.fault.arena import Arena, LoadPlan
+from tests.fault.asking import ask
 from tests.fault.faults import Fault
 from tests.fault.figures import Quantiles
 from tests.fault.load import Load
@@ -23,6 +24,10 @@ MIB_PER_READER = 0.5
 """A full buffer of uvicorn (64 KiB), a full buffer of events (64 KiB), and what a page of the log is in JSON."""
 
 MIB_FOR_ALL = 32
+RUNNING = 24
+"""So many ask for streams of their own and leave slots for the others; more of them read one that has ended, again."""
+
+TOKENS = 400
 WAITING_S = 180.0
 SMALL_BYTES = 4096
 
@@ -33,11 +38,18 @@ def scenario(arena: Arena) -> None:
         arena.gateways = lambda: [gateway.url]
         with arena.load(OTHERS) as calm:
             arena.sleep(1, 1.5)
-        with _Memory(gateway.pid) as memory, arena.load(OTHERS) as beside, _bad_readers(arena, gateway, readers):
+        ended = _ended_job(arena) if readers > RUNNING else ""
+        with (
+            _Memory(gateway.pid) as memory,
+            arena.load(OTHERS) as beside,
+            _bad_readers(arena, gateway, readers, ended),
+        ):
             arena.sleep(1, 1.5)
             ports = _ports_of(gateway)
             _wait_until_cut_off(arena, gateway, readers)
-            arena.figure("cut off because they read nothing", gateway.log.read_text().count("client_reads_nothing"))
+            cut_off = gateway.log.read_text().count("client_reads_nothing")
+            arena.figure("cut off because they read nothing", cut_off)
+            arena.expect(cut_off > 0, "nobody was cut off: what the bad readers ask for is too small")
             arena.figure("connections of bad readers seen", len(ports))
     arena.gateways = lambda: arena.stack.gateways
     arena.figure("others' first token, calm → beside (s)", f"{_first_tokens(calm)} → {_first_tokens(beside)}")
@@ -57,11 +69,16 @@ def _wait_until_cut_off(arena: Arena, gateway: Neighbour, readers: int) -> None:
 
 
 @contextlib.contextmanager
-def _bad_readers(arena: Arena, gateway: Neighbour, count: int) -> Iterator[None]:
-    """Half of them read a byte a second, half read nothing. Each asks for more than all buffers on the way take."""
+def _bad_readers(arena: Arena, gateway: Neighbour, count: int, ended: str) -> Iterator[None]:
+    """Half of them read a byte a second, half read nothing. Each asks for more than all buffers on the way take.
+
+    `ended`: a job that has ended, as large as theirs.
+    """
     stopping = threading.Event()
     with contextlib.ExitStack() as connections:
-        made = [connections.enter_context(_asking(arena, gateway, number)) for number in range(count)]
+        wanted = [_request(arena, number) for number in range(min(count, RUNNING))]
+        wanted += [(f"GET /v1/jobs/{ended}/stream", b"")] * (count - len(wanted))
+        made = [connections.enter_context(_asking(arena, gateway, one)) for one in wanted]
         slow = threading.Thread(target=_read_slowly, args=(made[: count // 2], stopping))
         slow.start()
         try:
@@ -71,23 +88,33 @@ def _bad_readers(arena: Arena, gateway: Neighbour, count: int) -> Iterator[None]
             slow.join()
 
 
-def _asking(arena: Arena, gateway: Neighbour, number: int) -> socket.socket:
-    body = json.dumps(
-        {
-            "model": arena.stack.model,
-            "messages": [{"role": "user", "content": f"Slow reader {number}"}],
-            "max_tokens": 400,
-            "ignore_eos": True,
-            "logprobs": True,
-            "top_logprobs": 20,  # half a megabyte in all
-            "stream": True,
-        }
-    ).encode()
+def _ended_job(arena: Arena) -> str:
+    _, body = _request(arena, 0)
+    answer = ask(arena.gateways()[0], "POST", "/v1/chat/completions", body, key=arena.stack.api_key)
+    return answer.headers["x-job-id"]
+
+
+def _request(arena: Arena, number: int) -> tuple[str, bytes]:
+    """What it asks for: half a megabyte, a kilobyte and more a token."""
+    body = {
+        "model": arena.stack.model,
+        "messages": [{"role": "user", "content": f"Slow reader {number}"}],
+        "max_tokens": TOKENS,
+        "ignore_eos": True,
+        "logprobs": True,
+        "top_logprobs": 20,
+        "stream": True,
+    }
+    return "POST /v1/chat/completions", json.dumps(body).encode()
+
+
+def _asking(arena: Arena, gateway: Neighbour, wanted: tuple[str, bytes]) -> socket.socket:
+    line, body = wanted
     parts = urlsplit(gateway.url)
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BYTES)
     connection.connect((parts.hostname, parts.port))
-    head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: drover\r\nAuthorization: Bearer {arena.stack.api_key}\r\n"
+    head = f"{line} HTTP/1.1\r\nHost: drover\r\nAuthorization: Bearer {arena.stack.api_key}\r\n"
     head += f"Connection: close\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     connection.sendall(head.encode() + body)
     arena.inject.note(Fault("bad reader", "stream", float("inf")))
