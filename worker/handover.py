@@ -1,6 +1,7 @@
 """The handover: jobs of this worker go back to their queues, for other workers to go on with."""
 
 import time
+from collections.abc import Collection
 
 import structlog
 
@@ -21,13 +22,13 @@ class Handover:
         self._jobs = jobs
         self._publisher = publisher
 
-    def hand_over(self, timeout_s: float) -> int:
-        """Stop all jobs, write what they have emitted, give them back; how many were.
+    def hand_over(self, timeout_s: float, models: Collection[str] | None = None) -> int:
+        """Stop all jobs, or those of these models, write what they have emitted, give them back; how many were.
 
         Whatever is not given back within `timeout_s` is given away by the reaper a lease later.
         """
         end = time.monotonic() + timeout_s
-        jobs = self._jobs.all()
+        jobs = [job for job in self._jobs.all() if models is None or job.job.model in models]
         for job in jobs:
             job.halt()
         if jobs and not self._publisher.flush(max(0.0, end - time.monotonic())):

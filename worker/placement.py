@@ -21,6 +21,10 @@ EVERY_S = 0.1
 """What a model that nobody holds waits for at most before its load begins; a look costs one read of Redis."""
 TURN_S = 3.0
 """How long a worker that has died while loading keeps others from loading the same model."""
+PATIENCE_S = 5.0
+"""So long may the jobs of a leaving model go on; then they wait for its next place, with their tokens kept. Otherwise
+one long answer would keep two models' queues waiting: its own, of which no hints are taken, and the other's."""
+HANDOVER_S = 1.0
 
 
 @dataclass(slots=True)
@@ -29,6 +33,7 @@ class _Pending:
 
     plan: Plan
     turn: Turn
+    since: float = field(default_factory=time.monotonic)
     is_loading: bool = False
     is_over: bool = field(default=False)
 
@@ -47,6 +52,7 @@ class Placement:
         busy_slots: Callable[[], int],
         follow: Callable[[Iterable[str]], None],
         announce: Callable[[], None],
+        hand_over: Callable[[float, Collection[str]], object],
     ):
         self._demand = demand
         self._catalogue = catalogue
@@ -56,6 +62,7 @@ class Placement:
         self._busy_slots = busy_slots
         self._follow = follow
         self._announce = announce
+        self._hand_over = hand_over
         self._planner = Planner(worker_id)
         self._pending: list[_Pending] = []
         self._hopeless: frozenset[str] = frozenset()
@@ -211,6 +218,8 @@ class Placement:
                 pending.is_loading = True
                 name = f"load-{pending.plan.model}"
                 threading.Thread(target=self._load, args=(pending,), name=name, daemon=True).start()
+            elif not pending.is_loading and time.monotonic() - pending.since > PATIENCE_S:
+                self._hand_over(HANDOVER_S, pending.plan.leaving)
 
     def _may_go_on(self, pending: _Pending, wanted: set[str]) -> bool:
         """Renew the turn, which a load that has begun outlives."""

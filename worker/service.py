@@ -86,6 +86,7 @@ class Service:
             busy_slots=lambda: len(jobs),
             follow=self._consumer.follow,
             announce=lambda: self._presence.hurry(),
+            hand_over=handover.hand_over,
         )
         self._presence = Presence(
             ledger,

@@ -93,6 +93,25 @@ async def test_a_cold_model_gets_its_place_beside_a_model_that_is_always_busy(
     assert final.finish_reason == "length"
 
 
+async def test_a_long_answer_gives_its_place_to_a_model_that_waits_and_goes_on_later(
+    start_worker: StartWorker, jobs: Jobs
+) -> None:
+    start_worker(room=1, simulated_answer_tokens=5000).wait_ready()
+    long = await jobs.send(model="m0", max_tokens=2000, resume_grace_s=None)
+    await jobs.wait_for_tokens(long, 10)
+
+    short = await jobs.send(model="m1", max_tokens=5)
+    _, final = await jobs.result(short, timeout_s=40)
+    is_long_over = (await jobs.ledger.status(long.id, long.tenant_id)).is_final
+    tokens, long_final = await jobs.result(long, timeout_s=60)
+
+    assert final.finish_reason == "length"
+    assert not is_long_over
+    assert long_final.finish_reason == "length"
+    assert len(tokens) == 2000
+    assert long_final.epoch > 1
+
+
 async def test_the_models_of_a_killed_worker_are_served_by_another(start_worker: StartWorker, jobs: Jobs) -> None:
     first = start_worker(simulated_answer_tokens=5000).wait_ready()
     job = await jobs.send(model="m0", max_tokens=600)
