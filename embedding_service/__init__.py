@@ -1,5 +1,5 @@
 """Text to vectors: the process behind /v1/embeddings."""
 
-from shared.openmp import wait_asleep
+from shared.openmp import wait_briefly
 
-wait_asleep()  # here, because every module that imports llama_cpp comes after it
+wait_briefly()  # here, because every module that imports llama_cpp comes after it

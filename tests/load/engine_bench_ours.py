@@ -16,9 +16,9 @@ from typing import Any
 
 import psutil
 
-from shared.openmp import wait_asleep
+from shared.openmp import wait_briefly
 
-wait_asleep()  # as the worker's main does, before llama.cpp is loaded
+wait_briefly()  # as the worker's main does, before llama.cpp is loaded
 
 from shared.catalogue import ModelEntry  # noqa: E402
 from shared.errors import DroverError  # noqa: E402
