@@ -9,7 +9,7 @@ are up all the time and one of them works at a time; bursts are interleaved in o
 and busy, and the tables give medians over the rounds. Both get the same prompts as token ids, `ignore_eos`, and draw
 with temperature 0, or with 0.8 and top_p 0.95; every prompt is new, so that nothing is reused but what a case shares.
 
-On a busy machine the figures mean nothing: llama-server's threads spin at their barriers, ours soon sleep as a worker's.
+On a busy machine the figures mean nothing: llama-server's threads spin at their barriers, ours soon sleep.
 GOMP_SPINCOUNT in the environment counts for both.
 """
 
