@@ -279,7 +279,13 @@ def test_ctrl_c_keeps_what_has_come(hub: Hub, folder: Path, gguf: Path) -> None:
     hub.cuts = [(30_000_000, "hang")]
     command = [sys.executable, "-m", "cli.main", "models", "pull", REPO]
     with subprocess.Popen(
-        command, cwd=ROOT, env=environment(folder, hub.url), stderr=subprocess.PIPE, text=True
+        command,
+        cwd=ROOT,
+        env=environment(folder, hub.url),
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell that runs the tests in the background has them ignore Ctrl-C, which every child would inherit.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         end = time.monotonic() + 30
         while not any(path.stat().st_size > 10_000_000 for path in folder.glob(".*.part")):
