@@ -1,15 +1,11 @@
 """The gateway's calls to the session service."""
 
-from urllib.parse import quote
-
 import httpx
 from pydantic import BaseModel
 
 from gateway.upstream import Upstream
 from shared.bodies.keys import Identity, VerifyKeyBody
 from shared.bodies.messages import Message
-from shared.bodies.stored_messages import StoredMessageListBody
-from shared.bodies.stored_turns import TurnBody
 from shared.bodies.turns import BeginTurnBody, BegunTurnBody, CountTokensBody, TokenCountBody
 
 READY_TIMEOUT_S = 1.0
@@ -40,22 +36,6 @@ class SessionsClient:
         headers = {} if tenant_id is None else {TENANT_HEADER: tenant_id}
         await self._upstream.call("POST", f"/internal/turns/{turn_id}/abort", headers=headers)
 
-    async def turn(self, turn_id: str, tenant_id: str) -> TurnBody:
-        """Raises NotFoundError, also for another tenant's."""
-        answer = await self._upstream.call("GET", _turn(turn_id), headers={TENANT_HEADER: tenant_id})
-        return TurnBody.model_validate_json(answer.content)
-
-    async def turn_inputs(self, turn_id: str, tenant_id: str, page: dict[str, str]) -> StoredMessageListBody:
-        """The messages that the turn began with; `page` has limit, after, before, order. Raises NotFoundError."""
-        path = f"{_turn(turn_id)}/inputs"
-        answer = await self._upstream.call("GET", path, params=page, headers={TENANT_HEADER: tenant_id})
-        return StoredMessageListBody.model_validate_json(answer.content)
-
-    async def delete_turn(self, turn_id: str, tenant_id: str) -> None:
-        """Raises NotFoundError, also for another tenant's."""
-        headers = {TENANT_HEADER: tenant_id}
-        await self._upstream.call("DELETE", _turn(turn_id), headers=headers, is_repeatable=False)
-
     async def count_prompt_tokens(self, model: str, messages: list[Message]) -> int:
         """Tokens of the whole prompt, template included, as the worker will see them."""
         body = CountTokensBody(model=model, messages=messages)
@@ -84,7 +64,3 @@ class SessionsClient:
     async def check(self) -> None:
         """Raises UnavailableError when the session service is not ready."""
         await self._upstream.call("GET", "/readyz", timeout_s=READY_TIMEOUT_S)
-
-
-def _turn(turn_id: str) -> str:
-    return f"/internal/turns/{quote(turn_id, safe='')}"
