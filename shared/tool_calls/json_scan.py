@@ -3,7 +3,6 @@
 import re
 
 _MARKS = re.compile(r'["\\{}\[\]]')
-_BEGINNING = re.compile(r"\s*")
 
 
 class JsonScan:
@@ -18,7 +17,7 @@ class JsonScan:
     def advance(self, text: str) -> int | None:
         """Where the value ends in `text`, None while it does not; at once where no object or array begins."""
         if self._depth == 0:
-            self.start = self._place = _BEGINNING.match(text, self.start).end()  # type: ignore[union-attr]
+            self.start = self._place = len(text) - len(text[self.start :].lstrip())
             if self.start == len(text):
                 return None
             if text[self.start] not in "{[":
