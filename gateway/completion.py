@@ -1,25 +1,25 @@
-"""A chat completion's whole story: turn, bound, accept, hint, follow."""
+"""A request's whole story: turn, bound, accept, hint, follow."""
 
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 
 import structlog
 
+from gateway.ask import Asked
 from gateway.attendance import Attendance
 from gateway.auth import require_writer
 from gateway.background import Background
 from gateway.caller import Caller, CallerGoneError
-from gateway.chunks import ChunkWriter
 from gateway.follow import Ended, Follower
 from gateway.heartbeat import Heartbeat
 from gateway.hints import Hints
 from gateway.jobs import Jobs
 from gateway.meter import StreamMeter
-from gateway.prompt import Asked, Prompt, Prompts
+from gateway.prompt import Prompt, Prompts
 from gateway.running import Running, Runs
-from gateway.sse import error_frame
-from gateway.transcript import Transcript
+from gateway.surface import StreamSurface, WholeSurface
 from shared.bodies.keys import Identity
 from shared.errors import (
     DroverError,
@@ -89,22 +89,22 @@ class Completions:
         status = await self._jobs.status(job_id, identity.tenant_id)
         return self._runs.attached(status, identity, after_seq=after_seq, has_usage=has_usage)
 
-    async def frames(self, running: Running) -> AsyncGenerator[bytes, None]:
-        """The job as SSE: chunks and comments, then [DONE] or an error event; b"" where there is nothing to say."""
+    async def frames(self, running: Running, surface: StreamSurface) -> AsyncGenerator[bytes, None]:
+        """The job as SSE: the surface's frames, and comments meanwhile; b"" where there is nothing to say."""
         with self._attendance.reading(running.followed.job_id, is_return=running.is_return):
             try:
-                async with aclosing(self._chunks(running)) as chunks:
+                async with aclosing(self._told(running, surface)) as chunks:
                     async for data in chunks:
                         yield data
             except Exception as error:  # whatever it is, the caller must learn that the stream has ended
                 self.give_up(running)
                 if not isinstance(error, DroverError):
                     log.error("stream_failed", exc_info=error)
-                yield error_frame(error if isinstance(error, DroverError) else DroverError())
+                yield surface.failed(error if isinstance(error, DroverError) else DroverError())
 
-    async def whole(self, running: Running, caller: Caller) -> bytes:
+    async def whole(self, running: Running, surface: WholeSurface, caller: Caller) -> bytes:
         """The job's answer in one piece. Raises what the job failed with, DeadlineExceededError, CallerGoneError."""
-        collecting = asyncio.create_task(self._collect(running))
+        collecting = asyncio.create_task(self._collect(running, surface))
         try:
             return await caller.wait_for(collecting)
         except CallerGoneError:
@@ -122,20 +122,21 @@ class Completions:
         if running.is_cancelled_with_caller:
             self._attendance.starter_left(running.followed.job_id, running.followed.tenant_id)
 
-    async def _chunks(self, running: Running) -> AsyncGenerator[bytes, None]:
+    async def _told(self, running: Running, surface: StreamSurface) -> AsyncGenerator[bytes, None]:
         followed, model = running.followed, running.heading.model
-        writer = ChunkWriter(running.heading)
-        opening = b"" if running.after_seq else writer.opening()
+        if surface.needs_all:
+            followed = replace(followed, after_seq=0)
+        opening = surface.opening()
         heartbeat = Heartbeat(self._jobs, followed.job_id, followed.tenant_id, model, interval_s=self._ping_interval_s)
         with self._meter.following(model) as timer:
             async with aclosing(self._follower.batches(followed)) as batches:
                 async for batch in batches:
                     if isinstance(batch, Ended):
-                        yield opening + _ending(writer, batch, running)
+                        yield opening + _ending(surface, batch)
                     elif batch:
                         timer.tokens_came()
                         heartbeat.flowed()
-                        yield opening + writer.tokens(batch)
+                        yield opening + surface.tokens(batch)
                         opening = b""
                     else:
                         yield await heartbeat.comment()
@@ -169,17 +170,17 @@ class Completions:
                     raise SessionBusyError() from None  # its gateway died; the session service will free the turn
                 await asyncio.sleep(EARLIER_ACCEPT_POLL_S)
             else:
-                return self._runs.attached(status, asked.identity, body=asked.body)
+                return self._runs.attached(status, asked.identity, ask=asked.ask)
 
     async def _attach(self, accepted: Accepted, asked: Asked) -> Running:
         try:
             status = await self._jobs.status(accepted.job_id, asked.identity.tenant_id)
         except JobExpiredError:
             raise JobExpiredError(REPLAY_EXPIRED) from None
-        return self._runs.attached(status, asked.identity, body=asked.body, usage=accepted.usage)
+        return self._runs.attached(status, asked.identity, ask=asked.ask, usage=accepted.usage)
 
-    async def _collect(self, running: Running) -> bytes:
-        followed, transcript = running.followed, Transcript(running.heading)
+    async def _collect(self, running: Running, surface: WholeSurface) -> bytes:
+        followed = running.followed
         with (
             self._attendance.reading(followed.job_id, is_return=running.is_return),
             self._meter.following(running.heading.model) as timer,
@@ -189,10 +190,10 @@ class Completions:
                     if isinstance(batch, Ended):
                         if batch.final.error is not None:
                             raise error_from_body({"error": batch.final.error})
-                        return transcript.completion(batch)
+                        return surface.answer(batch)
                     if batch:
                         timer.tokens_came()
-                        transcript.add(batch)
+                        surface.add(batch)
         raise DroverError("The job's stream ended without a last word.")
 
     async def _undo(self, starting: "asyncio.Task[Running]") -> None:
@@ -217,7 +218,7 @@ class Completions:
             log.warning("turn_not_aborted", job_id=prompt.job_id, error=failure.message)  # its sweeper will find it
 
 
-def _ending(writer: ChunkWriter, ended: Ended, running: Running) -> bytes:
+def _ending(surface: StreamSurface, ended: Ended) -> bytes:
     if ended.final.error is not None:
-        return error_frame(error_from_body({"error": ended.final.error}))
-    return writer.closing(ended, after_seq=running.after_seq)
+        return surface.failed(error_from_body({"error": ended.final.error}))
+    return surface.closing(ended)

@@ -1,11 +1,12 @@
 """What all of a job's answers have in common: OpenAI's outer fields, and Drover's own under one name."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.follow import Ended
 from shared.bodies.turns import Truncation
 from shared.events import FinalEvent, FinishReason, Usage
+from shared.job import AnswerForm
 
 TOLD_REASONS: dict[FinishReason, str] = {"cancelled": "length"}
 """Finish reasons that OpenAI's clients do not know, as those that they know. `length` is what every client takes for
@@ -14,7 +15,7 @@ TOLD_REASONS: dict[FinishReason, str] = {"cancelled": "length"}
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """`created` in seconds since the epoch; `tier` is told if it is given; `choices` as far as they are known."""
+    """`created` in seconds since the epoch; `tier` is told if it is given."""
 
     job_id: str
     model: str
@@ -24,12 +25,12 @@ class Heading:
     truncation: Truncation | None = None
     has_usage: bool = False
     tier: str | None = None
-    choices: int = 1
+    form: AnswerForm = field(default_factory=AnswerForm)
 
-    def fields(self, kind: str) -> dict[str, Any]:
+    def fields(self, kind: str, *, prefix: str) -> dict[str, Any]:
         tier = {"service_tier": self.tier} if self.tier else {}
         return {
-            "id": f"chatcmpl-{self.job_id}",
+            "id": f"{prefix}{self.job_id}",
             "object": kind,
             "created": self.created,
             "model": self.model,

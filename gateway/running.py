@@ -3,12 +3,11 @@
 import asyncio
 from dataclasses import dataclass, field, replace
 
-from gateway.bodies.chat import ChatCompletionBody
+from gateway.ask import Ask, Asked
 from gateway.follow import Followed
 from gateway.heading import Heading
-from gateway.prompt import Asked, Prompt
+from gateway.prompt import Prompt
 from shared.bodies.keys import Identity
-from shared.bodies.turns import Truncation
 from shared.catalogue import Catalogue
 from shared.errors import ModelNotFoundError
 from shared.ledger import Accepted, JobStatus, LimitUsage
@@ -44,12 +43,11 @@ class Runs:
 
     def new(self, asked: Asked, prompt: Prompt, accepted: Accepted) -> Running:
         """The job that this request has started."""
-        session_id = asked.body.session_id
+        ask, tenant_id = asked.ask, asked.identity.tenant_id
+        heading = self._heading(accepted.job_id, ask.model, asked.created, ask.session_id)
         return Running(
-            Followed(
-                accepted.job_id, asked.identity.tenant_id, 0, _give_up_at(asked.timeout_s), session_id is not None
-            ),
-            self._heading(accepted.job_id, asked.body.model, asked.created, session_id, asked.body, prompt.truncation),
+            Followed(accepted.job_id, tenant_id, 0, _give_up_at(asked.timeout_s), prompt.session_id is not None),
+            replace(_as_asked(heading, ask), truncation=prompt.truncation, form=ask.form),
             accepted.usage,
             is_cancelled_with_caller=asked.on_disconnect == "cancel",
         )
@@ -59,18 +57,19 @@ class Runs:
         status: JobStatus,
         identity: Identity,
         *,
-        body: ChatCompletionBody | None = None,
+        ask: Ask | None = None,
         has_usage: bool = False,
         after_seq: int = 0,
         usage: LimitUsage | None = None,
     ) -> Running:
         """A job that some other request has started; it goes on when this caller leaves.
 
-        `body` is the same request sent again, None where the caller names the job.
+        `ask` is the same request sent again, None where the caller names the job.
         """
         seq = min(after_seq, status.seq) if status.is_final else after_seq
         timeout_s = (status.deadline_ms - status.accepted_ms) / 1000
-        heading = self._heading(status.job_id, status.model, status.accepted_ms // 1000, status.session_id, body)
+        heading = self._heading(status.job_id, status.model, status.accepted_ms // 1000, status.session_id)
+        heading = replace(heading if ask is None else _as_asked(heading, ask), form=status.form)
         return Running(
             Followed(status.job_id, identity.tenant_id, seq, _give_up_at(timeout_s), status.session_id is not None),
             replace(heading, has_usage=True) if has_usage else heading,
@@ -79,19 +78,8 @@ class Runs:
             after_seq=after_seq,
         )
 
-    def _heading(
-        self,
-        job_id: str,
-        model: str,
-        created: int,
-        session_id: str | None,
-        body: ChatCompletionBody | None,
-        truncation: Truncation | None = None,
-    ) -> Heading:
-        heading = Heading(job_id, model, created, self._fingerprint(model), session_id, truncation)
-        if body is None:
-            return heading
-        return replace(heading, has_usage=body.wants_usage, tier=body.told_tier, choices=body.n or 1)
+    def _heading(self, job_id: str, model: str, created: int, session_id: str | None) -> Heading:
+        return Heading(job_id, model, created, self._fingerprint(model), session_id)
 
     def _fingerprint(self, model: str) -> str:
         try:
@@ -99,6 +87,10 @@ class Runs:
         except ModelNotFoundError:
             digest = ""  # taken out of the catalogue since: its jobs go on, and so do those who read them
         return f"fp_{digest[:12]}" if digest else "fp_drover"
+
+
+def _as_asked(heading: Heading, ask: Ask) -> Heading:
+    return replace(heading, has_usage=ask.has_usage, tier=ask.tier)
 
 
 def _give_up_at(timeout_s: float) -> float:

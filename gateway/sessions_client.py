@@ -6,6 +6,7 @@ from pydantic import BaseModel
 from gateway.upstream import Upstream
 from shared.bodies.keys import Identity, VerifyKeyBody
 from shared.bodies.messages import Message
+from shared.bodies.tools import Tool
 from shared.bodies.turns import BeginTurnBody, BegunTurnBody, CountTokensBody, TokenCountBody
 
 READY_TIMEOUT_S = 1.0
@@ -36,9 +37,9 @@ class SessionsClient:
         headers = {} if tenant_id is None else {TENANT_HEADER: tenant_id}
         await self._upstream.call("POST", f"/internal/turns/{turn_id}/abort", headers=headers)
 
-    async def count_prompt_tokens(self, model: str, messages: list[Message]) -> int:
+    async def count_prompt_tokens(self, model: str, messages: list[Message], tools: tuple[Tool, ...] = ()) -> int:
         """Tokens of the whole prompt, template included, as the worker will see them."""
-        body = CountTokensBody(model=model, messages=messages)
+        body = CountTokensBody(model=model, messages=messages, tools=tools)
         answer = await self._upstream.call("POST", "/internal/prompts/count", body=body)
         return TokenCountBody.model_validate_json(answer.content).prompt_tokens
 

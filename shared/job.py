@@ -56,6 +56,19 @@ class Constraint(BaseModel):
     source: str = ""
 
 
+class AnswerForm(BaseModel):
+    """How a job's answer is told to its caller: whichever gateway takes its stream up tells it in the same form.
+
+    Calls of `tool_names` are looked for in the answer's text.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    api: Literal["chat", "completions", "responses", "messages", "native"] = "chat"
+    choices: int = 1
+    tool_names: tuple[str, ...] = ()
+
+
 class GenerateJob(BaseModel):
     """What a worker needs to generate, and nothing about HTTP or sessions.
 
@@ -92,4 +105,5 @@ class GenerateJob(BaseModel):
     resume_grace_s: float | None = Field(
         default=30.0, description="a job that no gateway attends to is cancelled after this; None: never"
     )
+    form: AnswerForm = AnswerForm()
     traceparent: str | None = None

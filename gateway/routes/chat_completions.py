@@ -4,9 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Request, Response
 
-from gateway.bodies.chat import ChatCompletionBody
+from gateway.ask import Asked, hash_of
 from gateway.caller import Caller
-from gateway.prompt import Asked
+from gateway.chat.body import ChatCompletionBody
+from gateway.chat.stream import ChatStream
+from gateway.chat.whole import WholeChat
 from gateway.routes.dependencies import GatewayParts, IdempotencyKey, WhoCalls
 from gateway.routes.json_route import JsonRoute
 from gateway.routes.streaming import event_stream
@@ -46,10 +48,11 @@ async def create_chat_completion(
     traceparent: Annotated[str | None, Header(include_in_schema=False)] = None,
 ) -> Response:
     """OpenAI's chat completions. With `session_id` the messages are the new ones only, Drover adds the history."""
-    timeout_s = body.timeout_s or gateway.settings.default_timeout_s
     caller = Caller(request.receive)
-    running = await gateway.completions.start(Asked(identity, body, timeout_s, idempotency_key, traceparent), caller)
+    timeout_s = body.timeout_s or gateway.settings.default_timeout_s
+    asked = Asked(identity, body.ask(), timeout_s, hash_of(body), idempotency_key, traceparent)
+    running = await gateway.completions.start(asked, caller)
     if body.stream:
-        return event_stream(gateway, running)
-    answer = await gateway.completions.whole(running, caller)
+        return event_stream(gateway, running, ChatStream(running.heading, after_seq=running.after_seq))
+    answer = await gateway.completions.whole(running, WholeChat(running.heading), caller)
     return Response(answer, media_type="application/json", headers=running.headers())

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Header, Path, Query, Response
 
 from gateway.auth import require_writer
 from gateway.bodies.jobs import JobBody
+from gateway.chat.stream import ChatStream
 from gateway.routes.dependencies import GatewayParts, WhoCalls
 from gateway.routes.streaming import event_stream
 
@@ -56,7 +57,7 @@ async def stream_job(
     """The chunks after `Last-Event-ID` (or `starting_after`), then the live ones. 410 when the job's log is gone."""
     after_seq = last_event_id if last_event_id is not None else starting_after or 0
     running = await gateway.completions.resume(job_id, identity, after_seq, has_usage=include_usage)
-    return event_stream(gateway, running)
+    return event_stream(gateway, running, ChatStream(running.heading, after_seq=running.after_seq))
 
 
 @router.post("/v1/jobs/{job_id}/cancel", summary="Cancel a job", responses=DESCRIBED)  # type: ignore[arg-type]

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from shared.events import Usage
-from shared.job import GenerateJob, Priority
+from shared.job import AnswerForm, GenerateJob, Priority
 
 JobState = Literal["queued", "running", "done", "cancelled", "failed", "dead", "expired"]
 AppendAnswer = Literal["ok", "fenced", "cancelled"]
@@ -94,6 +94,7 @@ class JobStatus:
     finished_ms: int | None
     on_disconnect: Literal["cancel", "detach"]
     resume_grace_s: float | None
+    form: AnswerForm = field(default_factory=AnswerForm)
 
     @property
     def is_final(self) -> bool:

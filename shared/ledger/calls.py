@@ -71,6 +71,7 @@ def accept(
         idempotency.key if idempotency else "",
         idempotency.body_hash if idempotency else "",
         job.priority,
+        job.form.model_dump_json(exclude_defaults=True),
     ]
     return Call("accept", args, lambda raw: parsing.accepted(raw, limits))
 

@@ -15,7 +15,7 @@ from shared.errors import (
     UpstreamError,
 )
 from shared.events import FinalEvent, StoredEvent, TokensEvent, Usage, decode
-from shared.job import GenerateJob
+from shared.job import AnswerForm, GenerateJob
 from shared.ledger.answers import (
     Accepted,
     Claimed,
@@ -46,6 +46,7 @@ STATUS_FIELDS = (
     "finished_ms",
     "on_disconnect",
     "resume_grace_ms",
+    "form",
 )
 """The fields of a job's hash that make its status."""
 
@@ -148,7 +149,16 @@ def status(job_id: str, tenant_id: str, raw: Sequence[Any]) -> JobStatus:
         finished_ms=int(fields["finished_ms"]) if fields["finished_ms"] else None,
         on_disconnect="detach" if fields["on_disconnect"] == "detach" else "cancel",
         resume_grace_s=int(fields["resume_grace_ms"]) / 1000 if int(fields["resume_grace_ms"]) >= 0 else None,
+        form=_form(fields["form"]),
     )
+
+
+def _form(written: str) -> AnswerForm:
+    """The form as accept wrote it; that of a newer version may be one that this one does not know."""
+    try:
+        return AnswerForm.model_validate_json(written or "{}")
+    except ValidationError:
+        return AnswerForm()
 
 
 def reaped(raw: Sequence[Any]) -> Reaped:

@@ -5,23 +5,27 @@ from typing import Any
 
 import orjson
 
+from gateway.chat.logprobs import logprobs_fields
 from gateway.follow import Ended
 from gateway.heading import Heading, ends_of, usage_fields
-from gateway.logprobs import logprobs_fields
-from gateway.sse import DONE, frame
+from gateway.sse import DONE, error_frame, frame
+from shared.errors import DroverError
 from shared.events import TokensEvent
 
 
-class ChunkWriter:
+class ChatStream:
     """Writes a job's chunks as SSE frames.
 
     A frame's id is the seq of its last token. What was held back until the end comes after the last token, one frame
     and one id for each choice, so that a caller who resumes there gets no text twice.
     """
 
-    def __init__(self, heading: Heading):
+    needs_all = False
+
+    def __init__(self, heading: Heading, *, after_seq: int = 0):
         self._heading = heading
-        self._fields = heading.fields("chat.completion.chunk")
+        self._after_seq = after_seq
+        self._fields = heading.fields("chat.completion.chunk", prefix="chatcmpl-")
         self._opened: set[int] = set()
         around = self._chunk(0, {"content": "\0"})
         before, after = around.split(orjson.dumps("\0"))
@@ -31,7 +35,9 @@ class ChunkWriter:
 
     def opening(self) -> bytes:
         """The first chunk of each choice: the role, before any text."""
-        return b"".join(self._role(choice) for choice in range(self._heading.choices))
+        if self._after_seq:
+            return b""
+        return b"".join(self._role(choice) for choice in range(self._heading.form.choices))
 
     def tokens(self, events: Sequence[TokensEvent]) -> bytes:
         """One chunk per event that has text; per run of one choice's tokens where there are several choices."""
@@ -44,19 +50,19 @@ class ChunkWriter:
                 frames += [self._run(event, first, end) for first, end in _runs(event)]
         return b"".join(frames)
 
-    def closing(self, ended: Ended, *, after_seq: int = 0) -> bytes:
+    def closing(self, ended: Ended) -> bytes:
         """What was held back, the finish reasons, the usage if it was asked for, and [DONE].
 
-        `after_seq` is how far the caller had got; behind the last token it counts the held-back texts, too.
+        Behind the last token the caller's place counts the held-back texts, too.
         """
         final = ended.final
-        choices = max(self._heading.choices, 1 + len(final.others), 1 + max(self._opened, default=0))
+        choices = max(self._heading.form.choices, 1 + len(final.others), 1 + max(self._opened, default=0))
         ends = ends_of(final, choices)
         last_id = final.last_seq + choices
         frames = []
         for choice, (_, text) in enumerate(ends):
             event_id = final.last_seq + 1 + choice
-            if text and event_id > after_seq:
+            if text and event_id > self._after_seq:
                 frames.append(frame(self._chunk(choice, {"content": text}), event_id))
         for choice, (reason, _) in enumerate(ends):
             extras = self._heading.extras(ended) if choice == choices - 1 else {}
@@ -66,6 +72,9 @@ class ChunkWriter:
             frames.append(frame(orjson.dumps({**self._fields, "choices": [], "usage": usage}), last_id))
         frames.append(DONE)
         return b"".join(frames)
+
+    def failed(self, error: DroverError) -> bytes:
+        return error_frame(error)
 
     def _role(self, choice: int) -> bytes:
         self._opened.add(choice)

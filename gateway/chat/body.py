@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from gateway.ask import Ask, TurnAsk
 from gateway.bodies.messages import MessageBody
 from gateway.bodies.response_format import ResponseFormat
 from gateway.bodies.sampling import INT64_MAX, SamplingFields
@@ -113,20 +114,41 @@ class ChatCompletionBody(SamplingFields, UnsupportedFields):
             raise PydanticCustomError("needs_logprobs", "It is only allowed when 'logprobs' is true.")
         return top
 
+    @field_validator("grammar")
+    @classmethod
+    def _is_the_only_rule(cls, grammar: str | None, info: ValidationInfo) -> str | None:
+        given = info.data.get("response_format")
+        if grammar is not None and given is not None and given.type != "text":
+            raise PydanticCustomError("two_rules", "An answer follows a grammar or a response_format, not both.")
+        return grammar
+
     @property
     def wanted_logprobs(self) -> int | None:
         """How many likeliest tokens to tell beside each chosen one; None: no logprobs."""
         return (self.top_logprobs or 0) if self.logprobs else None
 
-    @property
-    def constrained_by_format(self) -> Constraint | None:
-        return self.response_format.constraint() if self.response_format is not None else None
+    def ask(self) -> Ask:
+        return Ask(
+            api="chat",
+            model=self.model,
+            messages=tuple(message.as_message() for message in self.messages),
+            turn=None if self.session_id is None else TurnAsk(self.session_id),
+            sampling=self.sampling(),
+            max_tokens=self.token_limit,
+            stop=tuple(self.stop or ()),
+            choices=self.n or 1,
+            top_logprobs=self.wanted_logprobs,
+            constraint=self.constraint,
+            priority=self.priority,
+            tier=self.told_tier,
+            has_usage=self.stream_options is not None and self.stream_options.include_usage,
+        )
 
     @property
     def constraint(self) -> Constraint | None:
         if self.grammar is not None:
             return Constraint(kind="gbnf", source=self.grammar)
-        return self.constrained_by_format
+        return self.response_format.constraint() if self.response_format is not None else None
 
     @property
     def priority(self) -> Priority:
@@ -140,7 +162,3 @@ class ChatCompletionBody(SamplingFields, UnsupportedFields):
     @property
     def token_limit(self) -> int | None:
         return self.max_completion_tokens if self.max_completion_tokens is not None else self.max_tokens
-
-    @property
-    def wants_usage(self) -> bool:
-        return self.stream_options is not None and self.stream_options.include_usage

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from gateway.bodies.chat import UNSUPPORTED, ChatCompletionBody
+from gateway.chat.body import UNSUPPORTED, ChatCompletionBody
 
 HELLO = [{"role": "user", "content": "Hello"}]
 
@@ -231,6 +231,10 @@ def test_a_response_format_becomes_a_constraint(response_format: dict[str, Any],
 )
 def test_a_malformed_response_format_is_refused_at_its_field(response_format: dict[str, Any], field: str) -> None:
     assert wrong_field(response_format=response_format) == field
+
+
+def test_an_answer_follows_one_rule_only() -> None:
+    assert wrong_field(grammar='root ::= "a"', response_format={"type": "json_object"}) == "grammar"
 
 
 def test_every_body_has_a_digest() -> None:

@@ -5,13 +5,13 @@ from typing import Any
 
 import orjson
 
+from gateway.chat.logprobs import logprobs_fields
 from gateway.follow import Ended
 from gateway.heading import Heading, ends_of, usage_fields
-from gateway.logprobs import logprobs_fields
 from shared.events import TokenLogprob, TokensEvent
 
 
-class Transcript:
+class WholeChat:
     """The texts, and logprobs if there are any, of each choice."""
 
     def __init__(self, heading: Heading):
@@ -31,13 +31,13 @@ class Transcript:
                 for choice, places in zip(choices, event.logprobs, strict=True):
                     self._logprobs.setdefault(choice, []).append(places)
 
-    def completion(self, ended: Ended) -> bytes:
+    def answer(self, ended: Ended) -> bytes:
         """OpenAI's chat completion, when all has been added."""
-        choices = max(self._heading.choices, 1 + len(ended.final.others), 1 + max(self._texts, default=0))
+        choices = max(self._heading.form.choices, 1 + len(ended.final.others), 1 + max(self._texts, default=0))
         told = [self._choice(index, *end) for index, end in enumerate(ends_of(ended.final, choices))]
         return orjson.dumps(
             {
-                **self._heading.fields("chat.completion"),
+                **self._heading.fields("chat.completion", prefix="chatcmpl-"),
                 "choices": told,
                 "usage": usage_fields(ended.final.usage),
                 **self._heading.extras(ended),
