@@ -8,6 +8,7 @@ from gateway.house_rules import HouseRules
 from gateway.prompt_bound import prompt_tokens_bound
 from gateway.sessions_client import SessionsClient
 from shared.bodies.messages import Message
+from shared.bodies.tokens import TokenizeBody
 from shared.bodies.turns import BeginTurnBody, Truncation
 from shared.catalogue import Catalogue, ModelEntry
 from shared.errors import BadRequestError, ContextLengthExceededError
@@ -104,14 +105,23 @@ class Prompts:
             bound = prompt_tokens_bound(prompt.messages, ask.prompt, ask.tools)
         if bound < entry.context_length:
             return bound
-        tokens = await self._sessions.count_prompt_tokens(entry.name, list(prompt.messages), ask.tools)
+        tokens = await self._count(entry, ask, prompt)
         if tokens >= entry.context_length:
+            param = "messages" if ask.prompt is None else "prompt"
             raise ContextLengthExceededError(
                 f"This model's context is {entry.context_length} tokens; the prompt has {tokens} and leaves no room "
-                "for an answer. Shorten the messages.",
-                param="messages",
+                f"for an answer. Shorten the {param}.",
+                param=param,
             )
         return tokens
+
+    async def _count(self, entry: ModelEntry, ask: Ask, prompt: Prompt) -> int:
+        if ask.prompt is None:
+            return await self._sessions.count_prompt_tokens(entry.name, list(prompt.messages), ask.tools)
+        if isinstance(ask.prompt, str):
+            body = TokenizeBody(model=entry.name, text=ask.prompt, adds_special=True)
+            return len((await self._sessions.tokenize(body)).tokens)
+        return len(ask.prompt)
 
     def _chat_model(self, name: str) -> ModelEntry:
         entry = self._catalogue.get(name)

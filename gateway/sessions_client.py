@@ -6,6 +6,7 @@ from pydantic import BaseModel
 from gateway.upstream import Upstream
 from shared.bodies.keys import Identity, VerifyKeyBody
 from shared.bodies.messages import Message
+from shared.bodies.tokens import DetokenizeBody, InfillBody, TextBody, TokenizeBody, TokensBody
 from shared.bodies.tools import Tool
 from shared.bodies.turns import BeginTurnBody, BegunTurnBody, CountTokensBody, TokenCountBody
 
@@ -42,6 +43,21 @@ class SessionsClient:
         body = CountTokensBody(model=model, messages=messages, tools=tools)
         answer = await self._upstream.call("POST", "/internal/prompts/count", body=body)
         return TokenCountBody.model_validate_json(answer.content).prompt_tokens
+
+    async def tokenize(self, body: TokenizeBody) -> TokensBody:
+        """A text's or a prompt's tokens. Raises ModelNotFoundError."""
+        answer = await self._upstream.call("POST", "/internal/tokens", body=body)
+        return TokensBody.model_validate_json(answer.content)
+
+    async def detokenize(self, body: DetokenizeBody) -> str:
+        """Raises ModelNotFoundError, BadRequestError."""
+        answer = await self._upstream.call("POST", "/internal/tokens/text", body=body)
+        return TextBody.model_validate_json(answer.content).text
+
+    async def infill(self, body: InfillBody) -> list[int]:
+        """A prompt to fill in between two texts. Raises BadRequestError where the model cannot."""
+        answer = await self._upstream.call("POST", "/internal/tokens/infill", body=body)
+        return TokensBody.model_validate_json(answer.content).tokens
 
     async def sessions(
         self,

@@ -1,17 +1,17 @@
 """POST /v1/chat/completions: OpenAI's request body with Drover's few extras."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from gateway.ask import Ask, TurnAsk
+from gateway.bodies.generation import Stop, StreamOptions, TimeoutS
 from gateway.bodies.messages import MessageBody
 from gateway.bodies.response_format import ResponseFormat
 from gateway.bodies.sampling import INT64_MAX, SamplingFields
 from shared.job import Constraint, Priority
 
-MAX_STOP_STRINGS = 4
 MAX_MESSAGES = 2048
 """OpenAI's. Rendering and counting cost time by the message: a body full of empty ones would keep others waiting."""
 MAX_GRAMMAR_CHARACTERS = 65_536
@@ -30,21 +30,6 @@ UNSUPPORTED = (
 
 WITHOUT_EFFECT: tuple[Any, ...] = (None, False, [], {}, 0, "none", "auto", ["text"])
 """What clients send in those fields when they want nothing of them."""
-
-
-StopString = Annotated[str, Field(min_length=1, max_length=1000)]
-
-
-def as_list(stop: Any) -> Any:
-    return [stop] if isinstance(stop, str) else stop
-
-
-class StreamOptions(BaseModel):
-    """What a stream tells beside the text."""
-
-    model_config = ConfigDict(strict=True)
-
-    include_usage: bool = False
 
 
 class UnsupportedFields(BaseModel):
@@ -84,11 +69,7 @@ class ChatCompletionBody(SamplingFields, UnsupportedFields):
     messages: list[MessageBody] = Field(min_length=1, max_length=MAX_MESSAGES)
     max_tokens: int | None = Field(default=None, ge=1, le=INT64_MAX)
     max_completion_tokens: int | None = Field(default=None, ge=1, le=INT64_MAX)
-    stop: Annotated[
-        Annotated[list[StopString], Field(max_length=MAX_STOP_STRINGS)] | None,
-        BeforeValidator(as_list),
-        Field(description="a string or up to four"),
-    ] = None
+    stop: Stop = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     n: int | None = Field(default=None, ge=1, le=128, description="choices")
@@ -105,7 +86,7 @@ class ChatCompletionBody(SamplingFields, UnsupportedFields):
     metadata: dict[str, str] | None = None
 
     session_id: str | None = Field(default=None, min_length=1, max_length=128, description="Drover: go on with it")
-    timeout_s: float | None = Field(default=None, gt=0, le=86_400, description="Drover: the request's deadline")
+    timeout_s: TimeoutS | None = None
 
     @field_validator("top_logprobs")
     @classmethod

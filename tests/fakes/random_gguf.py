@@ -28,6 +28,8 @@ class Shape:
     seed: int = 7
     kv_heads: int = 0
     """Heads of keys and values; 0: as many as `heads`."""
+    has_infill: bool = False
+    """Whether the first three of the further words are the tokens by which a model fills in."""
     is_q8: bool = False
     """Whether the matrices are Q8_0; every number of columns must then be divisible by 32."""
 
@@ -70,6 +72,11 @@ def _write_vocabulary(writer: gguf.GGUFWriter, shape: Shape) -> None:
     writer.add_token_list(tokens)
     writer.add_token_types(kinds)
     writer.add_token_merges(["t h", "h e", "th e", "i n", "a n", "e r", "o n"])
+    if shape.has_infill:
+        first = len(tokens) - len(extra)
+        writer.add_uint32("tokenizer.ggml.fim_pre_token_id", first)
+        writer.add_uint32("tokenizer.ggml.fim_suf_token_id", first + 1)
+        writer.add_uint32("tokenizer.ggml.fim_mid_token_id", first + 2)
     writer.add_bos_token_id(0)
     writer.add_eos_token_id(2)
     writer.add_add_bos_token(False)

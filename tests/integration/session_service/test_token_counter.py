@@ -7,8 +7,8 @@ import pytest
 from session_service.token_counter import TokenCounter
 from shared.bodies.messages import Message
 from shared.catalogue import Catalogue, ModelEntry
-from shared.errors import ModelNotFoundError, ModelUnavailableError
-from tests.fakes.random_gguf import write_random_gguf
+from shared.errors import BadRequestError, ModelNotFoundError, ModelUnavailableError
+from tests.fakes.random_gguf import Shape, write_random_gguf
 
 
 @pytest.fixture(scope="module")
@@ -78,3 +78,51 @@ def test_an_entry_that_changes_is_counted_anew(models_dir: Path, monkeypatch: py
         catalogue.write('template = "alpaca"\n')
 
     assert counter.count_prompt("m", messages) != before
+
+
+@pytest.mark.parametrize("text", ["", "the", "then, \u00e9!", "a\x00b", "<|im_end|>", " two  spaces "])
+def test_a_texts_tokens_say_the_text(counter: TokenCounter, text: str) -> None:
+    vocabulary = counter.vocabulary("chat")
+
+    tokens = vocabulary.tokens(text, with_special=False)
+
+    assert len(tokens) == counter.count_text("chat", text)
+    assert vocabulary.text(tokens) == text
+    assert b"".join(vocabulary.pieces(tokens)) == text.encode()
+
+
+def test_a_special_token_is_its_characters_where_it_is_not_to_be_parsed(counter: TokenCounter) -> None:
+    vocabulary = counter.vocabulary("chat")
+
+    assert len(vocabulary.tokens("<|im_end|>", with_special=False)) == 1
+    assert len(vocabulary.tokens("<|im_end|>", with_special=False, parses_special=False)) > 1
+
+
+@pytest.mark.parametrize("token", [-1, 10**6])
+def test_a_token_that_there_is_not_is_refused(counter: TokenCounter, token: int) -> None:
+    with pytest.raises(BadRequestError):
+        counter.vocabulary("chat").text([token])
+
+
+def test_a_prompts_tokens_are_those_that_it_counts(counter: TokenCounter) -> None:
+    messages = [Message(role="user", content="the")]
+
+    assert len(counter.vocabulary("chat").prompt(messages)) == counter.count_prompt("chat", messages)
+
+
+def test_what_is_to_be_filled_in_stands_between_the_infill_tokens(tmp_path: Path) -> None:
+    write_random_gguf(tmp_path / "infill.gguf", Shape(extra_tokens=3, has_infill=True))
+    entry = ModelEntry.model_validate({"name": "m", "kind": "chat", "context_length": 512, "file": "infill.gguf"})
+    vocabulary = TokenCounter(Catalogue([entry], tmp_path)).vocabulary("m")
+
+    tokens = vocabulary.infill("the", "<|im_end|>")
+
+    assert vocabulary.text(tokens) == "word0theword1<|im_end|>word2"
+    assert 2 not in tokens  # what the caller writes cannot end the prompt
+
+
+def test_a_model_without_infill_tokens_cannot_fill_in(counter: TokenCounter) -> None:
+    with pytest.raises(BadRequestError) as refused:
+        counter.vocabulary("chat").infill("a", "b")
+
+    assert refused.value.param == "suffix"
