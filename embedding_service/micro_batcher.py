@@ -55,7 +55,7 @@ class MicroBatcher:
         max_texts: int,
         max_tokens: int,
         max_waiting_texts: int,
-        name: str = "micro-batcher",
+        model: str,
     ):
         self._embed = embed
         self._max_texts = max_texts
@@ -63,10 +63,17 @@ class MicroBatcher:
         self._max_waiting_texts = max_waiting_texts
         self._waiting: deque[_Request] = deque()
         self._waiting_texts = 0
+        self._texts_in_pass = 0
+        self._model = model
         self._changed = threading.Condition()
         self._is_closed = False
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"embed {model}", daemon=True)
         self._thread.start()
+
+    @property
+    def in_flight(self) -> int:
+        """Texts that wait or are being embedded."""
+        return self._waiting_texts + self._texts_in_pass
 
     def submit(self, token_lists: TokenLists) -> Future[np.ndarray]:
         """A future of the vectors, one row a list; each list must fit into a pass alone.
@@ -100,8 +107,10 @@ class MicroBatcher:
                 if self._is_closed:
                     return
                 taken = self._take()
+                self._texts_in_pass = len(taken)
             if taken:
                 self._pass(taken)
+            self._texts_in_pass = 0
 
     def _take(self) -> list[tuple[_Request, Sequence[int]]]:
         """The texts of the next pass, each with its request. Call it with the lock held."""
@@ -133,7 +142,7 @@ class MicroBatcher:
             for request, _ in taken:
                 request.fail(error if isinstance(error, DroverError) else InferenceError())
             return
-        instruments.BATCH_SIZE.record(len(taken))
-        instruments.TOKENS.add(sum(map(len, token_lists)), {"kind": "embedding"})
+        instruments.BATCH_SIZE.record(len(taken), {"model": self._model})
+        instruments.TOKENS.add(sum(map(len, token_lists)), {"kind": "embedding", "model": self._model})
         for (request, _), vector in zip(taken, vectors, strict=True):
             request.add(vector)

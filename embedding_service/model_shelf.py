@@ -32,7 +32,7 @@ class ServedModel:
             max_texts=embedder.batch_texts,
             max_tokens=embedder.batch_tokens,
             max_waiting_texts=max_waiting_texts,
-            name=f"embed {entry.name}",
+            model=entry.name,
         )
 
     def close(self) -> None:
@@ -52,7 +52,11 @@ class ModelShelf:
         """Models whose entry has changed; requests may still use them, so they are closed at the end."""
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._names_at_start = self._names()
-        instruments.observe("drover_models_loaded", lambda: [(len(self._served), {})])
+        instruments.observe("drover_models_loaded", lambda: [(1, {"model": name}) for name in list(self._served)])
+        instruments.observe(
+            "drover_embeddings_in_flight",
+            lambda: [(served.batcher.in_flight, {"model": name}) for name, served in list(self._served.items())],
+        )
 
     async def get(self, name: str) -> ServedModel:
         """The model of that name, loaded if need be.

@@ -92,6 +92,16 @@ class Jobs:
             self._ledger.oldest_age_s(model)
         )
 
+    async def outbox_backlog(self) -> tuple[int, float]:
+        """How many ended jobs are not stored yet, and for how many seconds the oldest has not been."""
+        return await self._in_time(self._ledger.outbox_backlog())
+
+    async def redis_memory(self) -> tuple[int, float]:
+        """The bytes that Redis uses, and which part of its limit they are; without a limit, of the host's memory."""
+        memory = await self._in_time(self._client.info("memory"))
+        used, limit = int(memory["used_memory"]), int(memory["maxmemory"] or memory["total_system_memory"])
+        return used, used / limit
+
     async def check(self) -> None:
         """Raises UnavailableError when Redis does not answer."""
         await self._in_time(self._client.ping())

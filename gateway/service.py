@@ -15,7 +15,8 @@ from gateway.health import Health
 from gateway.hints import Hints
 from gateway.house_rules import HouseRules
 from gateway.jobs import Jobs
-from gateway.meter import QueueGauge, StreamMeter
+from gateway.ledger_gauges import LedgerGauges
+from gateway.meter import StreamMeter
 from gateway.prompt import Prompts
 from gateway.request_record import RequestCount
 from gateway.running import Runs
@@ -56,7 +57,7 @@ class Gateway:
             settings.redis_url, max_events=settings.stream_buffer_events, max_bytes=settings.stream_buffer_bytes
         )
         self._attendance = Attendance(self.jobs, self._channel, self._background)
-        self._queue_gauge = QueueGauge(self.jobs, catalogue)
+        self._ledger_gauges = LedgerGauges(self.jobs, catalogue)
         self.completions = Completions(
             Prompts(
                 catalogue,
@@ -77,7 +78,7 @@ class Gateway:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """The connection's owner and the gauge at work; at the end what was begun in the background is finished."""
-        work = (self._channel.run(), self._attendance.run(), self._queue_gauge.run())
+        work = (self._channel.run(), self._attendance.run(), self._ledger_gauges.run())
         owners = [asyncio.create_task(run) for run in work]
         try:
             yield

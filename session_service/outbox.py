@@ -17,6 +17,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from session_service.cancellation import is_cancelled
 from session_service.database import Database
+from session_service.job_meter import JobMeter
 from session_service.outcomes import Outcome, outcome_of, store_outcomes
 from session_service.settings import SessionSettings
 from shared.errors import UnavailableError
@@ -41,6 +42,7 @@ class OutboxConsumer:
         self._database = database
         self._batch = settings.outbox_batch
         self._idle_s = settings.outbox_idle_s
+        self._meter = JobMeter(settings.metric_tenants)
         self._name = f"{socket.gethostname()}-{os.getpid()}-{id(self):x}"
         self._has_leftovers = False
         self._next_takeover = 0.0
@@ -85,6 +87,8 @@ class OutboxConsumer:
         outcomes = await asyncio.gather(*(outcome_of(self._ledger, entry) for entry in readable))
         await store_outcomes(self._database, outcomes)
         await self._acknowledge([stream_id for stream_id, _ in entries], outcomes)
+        for entry in readable:
+            self._meter.count(entry)
 
     async def _acknowledge(self, stream_ids: list[bytes], outcomes: list[Outcome]) -> None:
         """What is committed may be told and forgotten."""

@@ -43,6 +43,9 @@ class SessionSettings(Settings):
     max_body_bytes: int = Field(default=8 * 1024 * 1024, ge=1024, description="a longer body is a 413")
     outbox_batch: int = Field(default=64, ge=1, description="entries that share one transaction at most")
     outbox_idle_s: float = Field(default=5.0, gt=0, description="after this another replica takes an entry over")
+    metric_tenants: int = Field(
+        default=50, ge=0, description="tenants with time series of their own in the metrics; the rest are `other`"
+    )
     sweep_interval_s: float = Field(default=5.0, gt=0, description="how often turns without a job are looked for")
     accept_grace_s: float = Field(default=10.0, gt=0, description="how long a turn may be pending without a job")
 

@@ -98,8 +98,9 @@ class Answer:
         """Note how much of the prompt was in the KV cache when its first sequence began."""
         if self._cached_tokens is None:
             self._cached_tokens = min(tokens, self.prompt_size)
-            instruments.PREFIX_CACHE_TOKENS.add(self._cached_tokens, {"result": "hit"})
-            instruments.PREFIX_CACHE_TOKENS.add(self.prompt_size - self._cached_tokens, {"result": "miss"})
+            model, missed = self.job.model, self.prompt_size - self._cached_tokens
+            instruments.PREFIX_CACHE_TOKENS.add(self._cached_tokens, {"model": model, "result": "hit"})
+            instruments.PREFIX_CACHE_TOKENS.add(missed, {"model": model, "result": "miss"})
 
     def close(self, choice: int, ending: Ending | None, held_text: str, completion_tokens: int) -> None:
         """Note the end of a choice; the last one is the job's end. A job is cancelled, or fails, as a whole."""

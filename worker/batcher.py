@@ -32,6 +32,7 @@ class Batcher:
         self._kv = KvRoom(engine)
         self._may_admit = True
         self._thread: threading.Thread | None = None
+        self._labels: dict[str, str] = {}
         self.progress_at = time.monotonic()
         """When the last step ended or the first work arrived, in seconds of time.monotonic()."""
         self.is_prefilling = False
@@ -40,6 +41,7 @@ class Batcher:
     # --- from any thread
 
     def start(self, name: str) -> None:
+        self._labels = {"model": name}
         self._thread = threading.Thread(target=self._run, name=f"decode-{name}", daemon=True)
         self._thread.start()
 
@@ -160,7 +162,7 @@ class Batcher:
             _log.exception("decode_failed", sequences=len(batch))
             self._isolate([sequence for sequence, _ in batch])
             return False
-        instruments.BATCH_SIZE.record(len(batch))
+        instruments.BATCH_SIZE.record(len(batch), self._labels)
         for sequence, piece in batch:
             sequence.position += len(piece.tokens)
             sequence.is_suspect &= sequence.pending > 0

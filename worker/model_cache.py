@@ -232,7 +232,7 @@ class ModelCache:
         if was_closed:
             model.close()
             shelf.error = ModelUnavailableError()
-        instruments.MODEL_LOAD.record(seconds)
+        instruments.MODEL_LOAD.record(seconds, {"model": shelf.entry.name})
         _log.info("model_loaded", model=shelf.entry.name, seconds=round(seconds, 3))
 
     def _give_up(self, entry: ModelEntry, shelf: Shelf, error: Exception) -> None:
@@ -288,7 +288,7 @@ class ModelCache:
             with self._changed:
                 self._closing_bytes -= shelf.needed_bytes
                 self._changed.notify_all()
-            instruments.MODEL_EVICTIONS.add(1)
+            instruments.MODEL_EVICTIONS.add(1, {"model": shelf.entry.name})
             _log.info("model_evicted", model=shelf.entry.name)
 
     def _free_bytes(self) -> int:

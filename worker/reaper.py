@@ -50,10 +50,14 @@ class Reaper:
 
 def _tell(reaped: Reaped) -> None:
     for hint in reaped.requeued:
+        instruments.JOBS_REAPED.add(1, {"outcome": "requeued"})
         log.warning("job_requeued", job_id=hint.job_id, model=hint.model)
     for job_id in reaped.expired:
+        instruments.JOBS_REAPED.add(1, {"outcome": "expired"})
         log.info("job_expired", job_id=job_id)
     for job_id in reaped.dead:
+        instruments.JOBS_REAPED.add(1, {"outcome": "dead"})
         log.error("job_dead", job_id=job_id)
     for job_id in reaped.abandoned:
+        instruments.JOBS_REAPED.add(1, {"outcome": "abandoned"})
         log.info("job_abandoned", job_id=job_id)

@@ -12,6 +12,7 @@ from shared.ledger import Ledger
 from shared.ledger.demand import Demand
 from shared.settings import ConfigurationError
 from shared.telemetry import instruments
+from shared.telemetry.instruments import Reading
 from worker.broker import Broker
 from worker.connection import connect
 from worker.consumer import Consumer
@@ -100,7 +101,7 @@ class Service:
         self._drain = Drain(
             jobs, handover, self._quarantine, self._consumer, self._presence, grace_s=settings.drain_grace_s
         )
-        self._observe()
+        self._observe(jobs)
 
     def run(self) -> int:
         """Work until `stopping` is set, then drain; the exit status."""
@@ -139,9 +140,13 @@ class Service:
         except DroverError as error:
             raise ConfigurationError(f"The model {name} of WORKER_PRELOAD cannot be loaded: {error.message}") from error
 
-    def _observe(self) -> None:
+    def _observe(self, jobs: RunningJobs) -> None:
         cache = self._cache
-        instruments.observe("drover_models_loaded", lambda: [(len(cache.held_models()), {})])
+        instruments.observe("drover_worker_slots", lambda: [(self._settings.slots, {})])
+        instruments.observe("drover_worker_busy_slots", lambda: [(len(jobs), {})])
+        instruments.observe("drover_model_memory_bytes", lambda: _memory(cache))
+        instruments.observe("drover_models_loaded", lambda: [(1, {"model": name}) for name in cache.held_models()])
+        instruments.observe("drover_models_failed", lambda: [(1, {"model": name}) for name in cache.pauses()])
         instruments.observe(
             "drover_kv_cache_usage_ratio",
             lambda: [(loaded.kv_usage_ratio, {"model": loaded.entry.name}) for loaded in cache.loaded()],
@@ -170,3 +175,8 @@ class Service:
             "hints": "ok" if self._consumer.is_consuming else "the broker is not connected",
             "drain": "draining" if self.stopping.is_set() else "ok",
         }
+
+
+def _memory(cache: ModelCache) -> list[Reading]:
+    free = cache.free_bytes()
+    return [(cache.budget_bytes - free, {"state": "used"}), (free, {"state": "free"})]

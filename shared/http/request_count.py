@@ -1,4 +1,6 @@
-"""Counts the answers of a service by route, method and status."""
+"""Counts and times the answers of a service by route."""
+
+from time import perf_counter
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -21,14 +23,18 @@ class RequestCountMiddleware:
             await self._app(scope, receive, send)
             return
 
+        began = perf_counter()
+
         async def count(message: Message) -> None:
             if message["type"] == "http.response.start":
-                instruments.REQUESTS.add(1, _labels(scope, message["status"]))
+                labels = _labels(scope)
+                instruments.REQUESTS.add(1, {**labels, "status": str(message["status"])})
+                instruments.REQUEST_DURATION.record(perf_counter() - began, labels)
             await send(message)
 
         await self._app(scope, receive, count)
 
 
-def _labels(scope: Scope, status: int) -> dict[str, str]:
+def _labels(scope: Scope) -> dict[str, str]:
     method = scope["method"] if scope["method"] in _METHODS else "other"
-    return {"route": getattr(scope.get("route"), "path", "unmatched"), "method": method, "status": str(status)}
+    return {"route": getattr(scope.get("route"), "path", "unmatched"), "method": method}

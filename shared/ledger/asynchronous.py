@@ -12,7 +12,7 @@ from shared.events import FinalEvent, TokensEvent
 from shared.job import GenerateJob
 from shared.ledger import calls, parsing
 from shared.ledger.answers import Accepted, Idempotency, JobStatus, Waiting
-from shared.ledger.keys import WORKERS, job_key, log_key, queued_key, worker_key
+from shared.ledger.keys import OUTBOX, WORKERS, job_key, log_key, queued_key, worker_key
 from shared.ledger.scripts import SCRIPT_NAMES, source_of
 
 Answer = TypeVar("Answer")
@@ -92,6 +92,16 @@ class AsyncLedger:
         pipe.time()
         oldest, (seconds, micros) = await pipe.execute()
         return max(0.0, seconds + micros / 1e6 - oldest[0][1] / 1000) if oldest else 0.0
+
+    async def outbox_backlog(self) -> tuple[int, float]:
+        """How many final jobs nobody has stored yet, and for how many seconds the oldest of them has been final."""
+        pipe = self._client.pipeline(transaction=True)
+        pipe.xlen(OUTBOX)
+        pipe.xrange(OUTBOX, count=1)
+        pipe.time()
+        depth, first, (seconds, micros) = await pipe.execute()
+        ended_ms = int(parsing.text(first[0][0]).partition("-")[0]) if first else 0
+        return int(depth), max(0.0, seconds + micros / 1e6 - ended_ms / 1000) if first else 0.0
 
     async def workers(self) -> list[WorkerBody]:
         """The workers that are alive, in the order of their ids."""

@@ -50,8 +50,8 @@ def test_the_process_embeds_and_ends_on_sigterm(models_dir: Path, model_file: Pa
 
         assert process.wait(timeout=30) == 0
     assert response.status_code == 200
-    assert 'drover_tokens_total{kind="embedding"} 4.0' in metrics
-    assert "drover_models_loaded 1.0" in metrics
+    assert 'drover_tokens_total{kind="embedding",model="random-bert"} 4.0' in metrics
+    assert 'drover_models_loaded{model="random-bert"} 1.0' in metrics
 
 
 def test_a_taken_port_is_one_sentence(models_dir: Path) -> None:

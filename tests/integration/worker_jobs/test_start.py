@@ -33,7 +33,7 @@ async def test_what_a_worker_says_about_itself(start_worker: StartWorker, jobs: 
     await eventually(is_said)
     [said] = [body for body in await jobs.ledger.workers() if body.id == worker.id]
     assert (said.engine, said.slots, said.busy_slots, said.is_draining) == ("simulated", 3, 0, False)
-    assert "drover_models_loaded 1.0" in worker.get("/metrics")[1]
+    assert 'drover_models_loaded{model="sim"} 1.0' in worker.get("/metrics")[1]
     assert worker.get("/livez")[0] == 200
 
 

@@ -37,7 +37,7 @@ def recorder() -> Recorder:
 
 @pytest.fixture
 def batcher(recorder: Recorder) -> Iterator[MicroBatcher]:
-    batcher = MicroBatcher(recorder.embed, max_texts=4, max_tokens=10, max_waiting_texts=20)
+    batcher = MicroBatcher(recorder.embed, max_texts=4, max_tokens=10, max_waiting_texts=20, model="m")
     yield batcher
     recorder.may_run.set()
     batcher.close()
@@ -129,7 +129,7 @@ def test_room_comes_back_when_texts_are_taken_or_dropped(recorder: Recorder, bat
 
 
 def test_what_waits_when_the_service_stops_is_told_so(recorder: Recorder) -> None:
-    batcher = MicroBatcher(recorder.embed, max_texts=4, max_tokens=10, max_waiting_texts=20)
+    batcher = MicroBatcher(recorder.embed, max_texts=4, max_tokens=10, max_waiting_texts=20, model="m")
     hold(recorder, batcher)
     waiting = batcher.submit([[1]])
     closing = threading.Thread(target=batcher.close)

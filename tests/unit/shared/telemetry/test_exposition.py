@@ -2,13 +2,16 @@ import re
 from typing import get_args
 
 import pytest
+from opentelemetry.metrics import Counter, Histogram
 
 from shared.telemetry import configure_metrics, instruments, render_metrics
+from shared.telemetry.exposition import BUCKETS
+from shared.telemetry.instruments import DECLARED
 
 LABELS = {"test": "exposition"}
 
 # As DESIGN.md §8 has them.
-EXPORTED = [
+OF_THE_DESIGN = [
     "drover_requests_total",
     "drover_queue_depth",
     "drover_queue_oldest_age_seconds",
@@ -27,17 +30,6 @@ EXPORTED = [
     "drover_gap_repaired_total",
     "drover_streams_active",
 ]
-COUNTERS = [
-    instruments.REQUESTS,
-    instruments.TOKENS,
-    instruments.MODEL_EVICTIONS,
-    instruments.PREFIX_CACHE_TOKENS,
-    instruments.LEASE_LOST,
-    instruments.FENCED,
-    instruments.HINT_REPAIRED,
-    instruments.GAP_REPAIRED,
-]
-HISTOGRAMS = [instruments.TIME_TO_FIRST_TOKEN, instruments.INTER_TOKEN, instruments.BATCH_SIZE, instruments.MODEL_LOAD]
 
 
 @pytest.fixture(autouse=True)
@@ -55,17 +47,43 @@ def value_of(metric: str, label: str, lines: list[str]) -> str:
     return line.rsplit(" ", 1)[1]
 
 
+def test_every_metric_of_the_design_is_declared() -> None:
+    assert set(OF_THE_DESIGN) <= set(DECLARED)
+
+
 def test_every_metric_is_exported_under_its_name() -> None:
-    for counter in COUNTERS:
-        counter.add(1, LABELS)
-    for histogram in HISTOGRAMS:
-        histogram.record(1, LABELS)
+    for recorded in vars(instruments).values():
+        if isinstance(recorded, Counter):
+            recorded.add(1, LABELS)
+        elif isinstance(recorded, Histogram):
+            recorded.record(1, LABELS)
     for gauge in get_args(instruments.ObservedGauge):
         instruments.observe(gauge, lambda: [(1.0, LABELS)])
 
     names = set(re.findall(r"^# TYPE (drover_\w+) ", exported(), re.MULTILINE))
 
-    assert names == set(EXPORTED)
+    assert names == set(DECLARED)
+
+
+def test_every_histogram_of_seconds_has_buckets_of_its_own() -> None:
+    for name, metric in DECLARED.items():
+        if metric.kind == "histogram":
+            assert name in BUCKETS, f"{name} would have OpenTelemetry's buckets, which are for milliseconds"
+
+
+def test_no_label_is_an_id_of_a_job_a_session_or_a_user() -> None:
+    forbidden = {"job", "job_id", "session", "session_id", "user", "user_id", "key", "key_id", "turn", "path"}
+
+    assert not [name for name, metric in DECLARED.items() if forbidden & set(metric.labels)]
+
+
+def test_a_services_counters_with_known_labels_begin_at_zero() -> None:
+    instruments.count_from_zero("worker")
+
+    shown = exported()
+
+    assert re.search(r'^drover_jobs_reaped_total\{[^}]*outcome="dead"[^}]*\} \d', shown, re.MULTILINE)
+    assert re.search(r"^drover_lease_lost_total(\{test=\"\"\})? \d", shown, re.MULTILINE)
 
 
 def test_a_counter_adds_up_by_label() -> None:
