@@ -34,7 +34,8 @@ class Ask:
 
     `messages`, or a `prompt` (text or token ids) that goes to the model as it is. In a `turn` the messages are the new
     ones only. `max_tokens` is each choice's. `has_usage`: a stream tells the usage, too. `tier` is told if it is given.
-    `is_background`: the job goes on without anybody who reads it.
+    `is_background`: the job goes on without anybody who reads it. `is_legacy`: a call is told as OpenAI's older clients
+    read it.
     """
 
     api: Literal["chat", "completions", "responses", "messages", "native"]
@@ -52,6 +53,7 @@ class Ask:
     tools: tuple[Tool, ...] = ()
     tool_choice: ToolChoice = field(default_factory=ToolChoice)
     parallel_tool_calls: bool = True
+    is_legacy: bool = False
     priority: Priority = "interactive"
     tier: str | None = None
     has_usage: bool = False
@@ -64,7 +66,7 @@ class Ask:
     @property
     def form(self) -> AnswerForm:
         names = () if self.tool_choice.mode == "none" else tuple(tool.name for tool in self.tools)
-        return AnswerForm(api=self.api, choices=self.choices, tool_names=names)
+        return AnswerForm(api=self.api, choices=self.choices, tool_names=names, is_legacy=self.is_legacy)
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ class Constraint(BaseModel):
 class AnswerForm(BaseModel):
     """How a job's answer is told to its caller: whichever gateway takes its stream up tells it in the same form.
 
-    Calls of `tool_names` are looked for in the answer's text.
+    Calls of `tool_names` are looked for in the answer's text. `is_legacy`: one is told as chat's `function_call`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -67,6 +67,7 @@ class AnswerForm(BaseModel):
     api: Literal["chat", "completions", "responses", "messages", "native"] = "chat"
     choices: int = 1
     tool_names: tuple[str, ...] = ()
+    is_legacy: bool = False
 
 
 class GenerateJob(BaseModel):

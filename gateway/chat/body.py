@@ -7,9 +7,10 @@ from pydantic_core import PydanticCustomError
 
 from gateway.ask import Ask, TurnAsk
 from gateway.bodies.generation import Stop, StreamOptions, TimeoutS
-from gateway.bodies.messages import MessageBody
+from gateway.bodies.messages import MessageBody, as_messages
 from gateway.bodies.response_format import ResponseFormat
 from gateway.bodies.sampling import INT64_MAX, SamplingFields
+from gateway.bodies.tools import ToolFields
 from shared.job import Constraint, Priority
 
 MAX_MESSAGES = 2048
@@ -17,10 +18,6 @@ MAX_MESSAGES = 2048
 MAX_GRAMMAR_CHARACTERS = 65_536
 
 UNSUPPORTED = (
-    "tools",
-    "tool_choice",
-    "functions",
-    "function_call",
     "modalities",
     "audio",
     "prediction",
@@ -28,17 +25,13 @@ UNSUPPORTED = (
 )
 """OpenAI's fields that change the answer and that Drover cannot honour yet: refused, never silently ignored."""
 
-WITHOUT_EFFECT: tuple[Any, ...] = (None, False, [], {}, 0, "none", "auto", ["text"])
+WITHOUT_EFFECT: tuple[Any, ...] = (None, False, [], {}, 0, ["text"])
 """What clients send in those fields when they want nothing of them."""
 
 
 class UnsupportedFields(BaseModel):
     """The unsupported fields, so that they can be refused by name."""
 
-    tools: Any = None
-    tool_choice: Any = None
-    functions: Any = None
-    function_call: Any = None
     modalities: Any = None
     audio: Any = None
     prediction: Any = None
@@ -52,7 +45,7 @@ class UnsupportedFields(BaseModel):
         raise PydanticCustomError("unsupported", "This parameter is not supported yet; leave it out.")
 
 
-class ChatCompletionBody(SamplingFields, UnsupportedFields):
+class ChatCompletionBody(SamplingFields, ToolFields, UnsupportedFields):
     """A chat request. In a session `messages` are the new ones only: the session service adds the history."""
 
     model_config = ConfigDict(
@@ -101,6 +94,8 @@ class ChatCompletionBody(SamplingFields, UnsupportedFields):
         given = info.data.get("response_format")
         if grammar is not None and given is not None and given.type != "text":
             raise PydanticCustomError("two_rules", "An answer follows a grammar or a response_format, not both.")
+        if grammar is not None and (info.data.get("tools") or info.data.get("functions")):
+            raise PydanticCustomError("two_rules", "An answer follows a grammar or calls tools, not both.")
         return grammar
 
     @property
@@ -112,7 +107,7 @@ class ChatCompletionBody(SamplingFields, UnsupportedFields):
         return Ask(
             api="chat",
             model=self.model,
-            messages=tuple(message.as_message() for message in self.messages),
+            messages=as_messages(self.messages, has_history=self.session_id is not None),
             turn=None if self.session_id is None else TurnAsk(self.session_id),
             sampling=self.sampling(),
             max_tokens=self.token_limit,
@@ -120,6 +115,10 @@ class ChatCompletionBody(SamplingFields, UnsupportedFields):
             choices=self.n or 1,
             top_logprobs=self.wanted_logprobs,
             constraint=self.constraint,
+            tools=self.asked_tools(),
+            tool_choice=self.asked_choice(),
+            parallel_tool_calls=self.parallel_tool_calls is not False and not self.is_legacy,
+            is_legacy=self.is_legacy,
             priority=self.priority,
             tier=self.told_tier,
             has_usage=self.stream_options is not None and self.stream_options.include_usage,

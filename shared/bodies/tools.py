@@ -22,9 +22,13 @@ class Tool(BaseModel):
 
 
 class ToolChoice(BaseModel):
-    """none: no call. auto: the model decides. required: at least one call, of `name` if it is given."""
+    """none: no call. auto: the model decides. required: at least one call, of `name` if it is given.
+
+    `allowed`: of these alone, though the model is told of all; empty: of any.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     mode: Literal["none", "auto", "required"] = "auto"
     name: str | None = None
+    allowed: tuple[str, ...] = ()

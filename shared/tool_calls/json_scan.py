@@ -6,12 +6,15 @@ _MARKS = re.compile(r'["\\{}\[\]]')
 
 
 class JsonScan:
-    """Looks at every character once. `start` is where the value begins, white space before it skipped."""
+    """Looks at every character once. `start` is where the value begins, white space before it skipped.
 
-    def __init__(self, start: int):
+    `depth`: how many objects and arrays are open at `start`; the end of the outermost of them is looked for.
+    """
+
+    def __init__(self, start: int, depth: int = 0):
         self.start = start
         self._place = start
-        self._depth = 0
+        self._depth = depth
         self._is_in_string = False
 
     def advance(self, text: str) -> int | None:
@@ -32,6 +35,16 @@ class JsonScan:
                 return self._place
         self._place = len(text)
         return None
+
+    def forget(self, length: int) -> None:
+        """The first `length` characters of the text are taken away; they have been looked at."""
+        self.start = max(0, self.start - length)
+        self._place -= length
+
+    @property
+    def looked_at(self) -> int:
+        """How many characters of the text have been looked at."""
+        return self._place
 
     def _take(self, mark: str) -> None:
         if mark == '"':

@@ -1,45 +1,49 @@
 """Reads tool calls out of an answer's text while the text arrives."""
 
-import json
-from collections.abc import Collection
-from dataclasses import dataclass, field
-from typing import Any
+import re
+from collections.abc import Callable, Collection
 
 from shared.bodies.messages import FunctionCall, ToolCall
+from shared.tool_calls.call_object import Head, judge, whole_call
+from shared.tool_calls.found import CallPiece, Found
 from shared.tool_calls.json_scan import JsonScan
 
 OPENERS = ("<tool_call>", "[TOOL_CALLS]", "<|python_tag|>")
 CLOSER = "</tool_call>"
 MAX_CALLS = 128
-
-
-@dataclass(slots=True)
-class Found:
-    """What a piece of text has brought: text that belongs to the answer, and calls that are now complete."""
-
-    content: str = ""
-    calls: list[ToolCall] = field(default_factory=list)
+_ENDS = re.compile(rf"^(\s|{re.escape(CLOSER)})+")
 
 
 class ToolCallReader:
     """Splits an answer into text and calls, in whichever form the model writes them.
 
     `names` are the tools that the model has: JSON at the beginning of an answer is a call only if it names one of them.
-    What turns out not to be a call is text after all, so nothing of the answer is lost. The calls' ids depend on the
-    job, the choice and the order alone: a stream that is read again has the same ones.
+    A call begins as soon as its name is there and its arguments begin, and its arguments are told as they come, letter
+    by letter as the model writes them; an answer that is cut short leaves a call with half its arguments. What turns
+    out not to be a call is text after all, so nothing of the answer is lost but white space around calls. The calls'
+    ids depend on the job, the choice and the order alone, and what is found in all does not depend on how the text
+    is cut: a stream that is read again has the same ones.
     """
 
     def __init__(self, names: Collection[str], job_id: str, choice: int = 0):
         self._names = names
         self._prefix = f"call_{job_id}_{choice}_" if choice else f"call_{job_id}_"
         self._held = ""
-        self._scan: JsonScan | None = None
-        """Set inside a call: `_held` then begins with the call's opener, or with its JSON."""
+        self._space = ""
+        """White space behind the text: it belongs to it only if more text comes."""
+        self._step: Callable[[Found], bool] = self._look_for_call
+        """Goes on with what is held; whether another step may follow."""
+        self._scan = JsonScan(0)
+        self._name = ""
+        self._arguments: list[str] = []
         self._is_at_start = True
+        self._is_after_call = False
+        self._is_in_array = False
         self._count = 0
 
     @property
     def has_calls(self) -> bool:
+        """Whether a call has begun."""
         return self._count > 0
 
     def push(self, text: str) -> Found:
@@ -51,91 +55,171 @@ class ToolCallReader:
         return found
 
     def close(self) -> Found:
-        """The answer has ended: what was held back is text."""
+        """The answer has ended: what was held back is text, and a call that has begun has ended."""
         found = Found()
-        self._give(found, len(self._held))
+        if self._step == self._read_arguments:
+            self._end_call(found)
+        elif self._is_after_call and (self._step != self._look_for_call or CLOSER.startswith(self._held)):
+            self._held = ""  # the rest of a call, or too little of another one
+        else:
+            self._give(found, len(self._held))
+            if not self.has_calls:
+                found.add(self._space)
         return found
 
-    def _step(self, found: Found) -> bool:
-        """One step on what is held; whether another one may follow."""
-        if self._scan is None:
-            return self._look_for_call(found)
-        end = self._scan.advance(self._held)
-        if end is None:
-            return False
-        calls = self._calls(self._held[self._scan.start : end])
-        if not calls:  # JSON of another kind, or none at all: text
-            self._give(found, end)
-        else:
-            found.calls += calls
-            self._held = self._held[end:].lstrip().removeprefix(CLOSER)
-        self._scan = None
-        return True
-
     def _look_for_call(self, found: Found) -> bool:
-        held = self._held.lstrip() if self._is_at_start or self._count else self._held
-        if self._count:  # the white space between and after calls is nobody's
-            held = held.removeprefix(CLOSER).lstrip()
-            self._held = held
-        if self._is_at_start and held.startswith("{"):
-            self._begin(len(self._held) - len(held))
+        if self._is_after_call:  # the white space between and after calls is nobody's
+            self._held = _ENDS.sub("", self._held)
+        starts = [(place, opener) for opener in OPENERS if (place := self._held.find(opener)) >= 0]
+        start_of_json = len(self._held) - len(self._held.lstrip())
+        if self._is_at_start and self._held.startswith("{", start_of_json):
+            self._begin(start_of_json)
             return True
-        starts = [place for opener in OPENERS if (place := self._held.find(opener)) >= 0]
         if starts:
-            place = min(starts)
-            opener = next(opener for opener in OPENERS if self._held.startswith(opener, place))
+            place, opener = min(starts)
             self._give(found, place)
             self._begin(len(opener))
             return True
-        markers = (*OPENERS, CLOSER) if self._count else OPENERS
+        markers = (*OPENERS, CLOSER) if self._is_after_call else OPENERS
         self._give(found, len(self._held) - _possible_marker(self._held, markers))
         return False
 
     def _begin(self, skip: int) -> None:
+        """A call's JSON is expected behind the first `skip` characters, which are its opener."""
         self._scan = JsonScan(skip)
         self._is_at_start = False
+        self._is_in_array = False
+        self._step = self._read_head
+
+    def _read_head(self, found: Found) -> bool:
+        """Find out whether what is held, an opener and JSON behind it, is a call."""
+        start = len(self._held) - len(self._held[self._scan.start :].lstrip())
+        if not self._is_in_array and self._held.startswith("[", start):
+            self._is_in_array = True
+            self._scan = JsonScan(start + 1)
+            start = len(self._held) - len(self._held[start + 1 :].lstrip())
+        if start == len(self._held):
+            return False
+        verdict = judge(self._held[start:], self._names) if self._count < MAX_CALLS else "text"
+        if isinstance(verdict, Head):
+            self._begin_call(found, verdict.name, start + verdict.arguments_at)
+            return True
+        end = self._scan_from(start)
+        if verdict == "text" or not self._held.startswith("{", start):
+            self._step = self._pass_on
+            return True
+        if end is None:
+            return False
+        call = whole_call(self._held[start:end], self._names)
+        if call is None:
+            self._step = self._pass_on
+        else:
+            self._take_whole(found, call, end)
+        return True
+
+    def _scan_from(self, start: int) -> int | None:
+        """Look at the object that begins at `start`; where it ends."""
+        if self._scan.looked_at <= start:
+            self._scan = JsonScan(start)
+        return self._scan.advance(self._held)
+
+    def _begin_call(self, found: Found, name: str, arguments_at: int) -> None:
+        self._open(name)
+        found.add(self._piece(begins=True))
+        self._held = self._held[arguments_at:]
+        self._scan = JsonScan(0)
+        self._step = self._read_arguments
+
+    def _take_whole(self, found: Found, call: FunctionCall, end: int) -> None:
+        self._open(call.name)
+        self._arguments = [call.arguments]
+        found.add(self._piece(call.arguments, begins=True, ends=True))
+        self._held = self._held[end:]
+        self._finish(found)
+        self._step = self._after_object
+
+    def _read_arguments(self, found: Found) -> bool:
+        end = self._scan.advance(self._held)
+        given = self._held[: self._scan.looked_at if end is None else end]
+        if given:
+            self._arguments.append(given)
+            self._held = self._held[len(given) :]
+            self._scan.forget(len(given))
+            found.add(self._piece(given))
+        if end is None:
+            return False
+        self._end_call(found)
+        self._scan = JsonScan(0, depth=1)
+        self._step = self._end_object
+        return True
+
+    def _end_call(self, found: Found) -> None:
+        found.add(self._piece(ends=True))
+        self._finish(found)
+
+    def _end_object(self, found: Found) -> bool:
+        """Skip what stands in a call's object behind its arguments."""
+        end = self._scan.advance(self._held)
+        if end is None:
+            return False
+        self._held = self._held[end:]
+        self._step = self._after_object
+        return True
+
+    def _after_object(self, found: Found) -> bool:
+        if self._is_in_array:
+            self._held = self._held.lstrip()
+            if not self._held:
+                return False
+            if self._held.startswith(","):
+                self._held = self._held[1:]
+                self._scan = JsonScan(0)
+                self._step = self._read_head
+                return True
+            self._held = self._held.removeprefix("]")
+        self._step = self._look_for_call
+        return True
+
+    def _pass_on(self, found: Found) -> bool:
+        """JSON that is no call, or no JSON at all: text up to its end."""
+        end = self._scan.advance(self._held)
+        length = self._scan.looked_at if end is None else end
+        self._give(found, length)
+        if end is None:
+            self._scan.forget(length)
+            return False
+        self._step = self._look_for_call
+        return True
 
     def _give(self, found: Found, length: int) -> None:
         """The first `length` characters are text."""
-        given = self._held[:length]
+        given = self._space + self._held[:length]
         self._held = self._held[length:]
-        found.content += given
-        if given.strip():
-            self._is_at_start = False
+        text = given.rstrip()
+        self._space = given[len(text) :]
+        if text:
+            found.add(text)
+            self._is_at_start = self._is_after_call = False
 
-    def _calls(self, written: str) -> list[ToolCall]:
-        try:
-            value = json.loads(written)
-        except (ValueError, RecursionError):
-            return []
-        objects = value if isinstance(value, list) else [value]
-        parsed = [_call(one) for one in objects]
-        if not parsed or len(parsed) + self._count > MAX_CALLS or any(call is None for call in parsed):
-            return []
-        functions = [call for call in parsed if call is not None]
-        if any(call.name not in self._names for call in functions):
-            return []
-        calls = [
-            ToolCall(id=f"{self._prefix}{self._count + index}", function=call) for index, call in enumerate(functions)
-        ]
-        self._count += len(calls)
-        return calls
+    def _open(self, name: str) -> None:
+        self._name, self._arguments, self._space = name, [], ""
+
+    def _piece(self, arguments: str = "", *, begins: bool = False, ends: bool = False) -> CallPiece:
+        return CallPiece(self._count, f"{self._prefix}{self._count}", self._name, arguments, begins, ends)
+
+    def _finish(self, found: Found) -> None:
+        function = FunctionCall(name=self._name, arguments="".join(self._arguments))
+        found.calls.append(ToolCall(id=f"{self._prefix}{self._count}", function=function))
+        self._count += 1
+        self._is_after_call = True
 
 
 def read_answer(text: str, names: Collection[str], job_id: str, choice: int = 0) -> Found:
     """A whole answer's text and calls."""
     reader = ToolCallReader(names, job_id, choice)
-    found, rest = reader.push(text), reader.close()
-    return Found((found.content + rest.content).strip() if found.calls else found.content + rest.content, found.calls)
-
-
-def _call(value: Any) -> FunctionCall | None:
-    if not isinstance(value, dict) or not isinstance(value.get("name"), str):
-        return None
-    arguments = value.get("arguments", value.get("parameters", {}))
-    if not isinstance(arguments, str):
-        arguments = json.dumps(arguments, ensure_ascii=False)
-    return FunctionCall(name=value["name"], arguments=arguments)
+    found = reader.push(text)
+    found.extend(reader.close())
+    return found
 
 
 def _possible_marker(text: str, markers: tuple[str, ...]) -> int:

@@ -40,8 +40,14 @@ def test_calls_of_other_tools_are_text(names: tuple[str, ...]) -> None:
     assert reply_of(CALL, names, "j") == Message(role="assistant", content=CALL)
 
 
+def test_arguments_are_stored_with_their_escapes() -> None:
+    (call,) = reply_of(CALL.replace("Rome", "\\ud800"), ["sun"], "j").tool_calls or ()
+
+    assert "\\ud800" in call.function.arguments
+
+
 def test_a_call_that_cannot_be_stored_is_text() -> None:
-    broken = CALL.replace("Rome", "\\ud800")
+    broken = '<tool_call>{"name": "sun", "arguments": "\\ud800"}</tool_call>'
 
     assert reply_of(broken, ["sun"], "j") == Message(role="assistant", content=broken)
 

@@ -137,7 +137,7 @@ def test_text_parts_are_joined() -> None:
 
     body = read(messages=[{"role": "user", "content": parts}])
 
-    assert body.messages[0].as_message().content == "Hello"
+    assert body.ask().messages[0].content == "Hello"
 
 
 @pytest.mark.parametrize(
