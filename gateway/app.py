@@ -8,7 +8,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from gateway.caller import CallerGoneError
 from gateway.request_record import RequestCount, RequestRecordMiddleware
-from gateway.routes import chat_completions, embeddings, jobs, models, overview, sessions
+from gateway.routes import chat_completions, completions, embeddings, jobs, models, overview, sessions, tokens
 from gateway.service import Gateway
 from gateway.settings import GatewaySettings
 from gateway.version import VERSION
@@ -34,7 +34,7 @@ def build_app(settings: GatewaySettings) -> FastAPI:
     )
     app.title, app.version = "Drover", VERSION
     app.state.gateway = gateway
-    for room in (overview, models, chat_completions, embeddings, sessions, jobs):
+    for room in (overview, models, chat_completions, completions, embeddings, tokens, sessions, jobs):
         app.include_router(room.router)
     app.add_exception_handler(CallerGoneError, _answer_nobody)
     if settings.cors_origins:

@@ -20,7 +20,7 @@ later token or in the final event's "x". Stream ids in `tok:<id>`: `<last seq of
 `<last seq>-1` for the final event.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -94,6 +94,16 @@ class TokensEvent:
             None if self.choices is None else self.choices[skip:],
             None if self.logprobs is None else self.logprobs[skip:],
         )
+
+    def runs(self, cut_after: int = 0) -> Iterator[tuple[int, int]]:
+        """Where runs of one choice's tokens begin, and before which place they end; none goes past seq `cut_after`."""
+        count, cut = len(self.token_ids), cut_after + 1 - self.first_seq
+        first = 0
+        for place in range(1, count + 1):
+            is_other = place < count and self.choices is not None and self.choices[place] != self.choices[first]
+            if place in (count, cut) or is_other:
+                yield first, place
+                first = place
 
     def encode(self) -> bytes:
         raw: dict[str, Any] = {

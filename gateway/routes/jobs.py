@@ -9,6 +9,7 @@ from gateway.bodies.jobs import JobBody
 from gateway.chat.stream import ChatStream
 from gateway.routes.dependencies import GatewayParts, WhoCalls
 from gateway.routes.streaming import event_stream
+from gateway.text.stream import TextStream
 
 router = APIRouter(tags=["jobs"])
 
@@ -54,10 +55,14 @@ async def stream_job(
     starting_after: Seq = None,
     include_usage: bool = False,
 ) -> Response:
-    """The chunks after `Last-Event-ID` (or `starting_after`), then the live ones. 410 when the job's log is gone."""
+    """The chunks after `Last-Event-ID` (or `starting_after`), then the live ones. 410 when the job's log is gone.
+
+    They have the form of chat completions; those of a job that /v1/completions began have its form.
+    """
     after_seq = last_event_id if last_event_id is not None else starting_after or 0
     running = await gateway.completions.resume(job_id, identity, after_seq, has_usage=include_usage)
-    return event_stream(gateway, running, ChatStream(running.heading, after_seq=running.after_seq))
+    surface = TextStream if running.heading.form.api == "completions" else ChatStream
+    return event_stream(gateway, running, surface(running.heading, after_seq=running.after_seq))
 
 
 @router.post("/v1/jobs/{job_id}/cancel", summary="Cancel a job", responses=DESCRIBED)  # type: ignore[arg-type]

@@ -1,0 +1,96 @@
+"""Several prompts of one request: a job each, started together, told together, given up together."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+
+from gateway.ask import Ask, Asked
+from gateway.caller import Caller
+from gateway.completion import Completions
+from gateway.running import Running
+from gateway.text.stream import TextStream
+from gateway.text.whole import WholeText, document, total
+from shared.events import Usage
+
+
+class SeveralPrompts:
+    """The jobs of one request, in the order of their prompts. One that fails ends them all."""
+
+    def __init__(self, completions: Completions, runnings: Sequence[Running]):
+        self._completions = completions
+        self._runnings = runnings
+
+    @classmethod
+    async def started(
+        cls, completions: Completions, asked: Asked, asks: Sequence[Ask], caller: Caller
+    ) -> "SeveralPrompts":
+        """All the jobs, or none: raises every error of admission, CallerGoneError."""
+        several = cls(completions, runnings := [])
+        try:
+            for place, ask in enumerate(asks):
+                key = asked.idempotency_key and f"{asked.idempotency_key}#{place}"
+                one = replace(asked, ask=ask, idempotency_key=key)
+                runnings.append(await completions.start(one, caller))
+        except BaseException:
+            several.give_up()
+            raise
+        return several
+
+    def give_up(self) -> None:
+        for running in self._runnings:
+            self._completions.give_up(running)
+
+    def headers(self) -> dict[str, str]:
+        """What the last job left of the limits, and the ids of all."""
+        ids = ",".join(running.followed.job_id for running in self._runnings)
+        return {**self._runnings[-1].headers(), "x-job-id": ids}
+
+    async def whole(self, caller: Caller) -> bytes:
+        """Raises what a job failed with, DeadlineExceededError, CallerGoneError."""
+        parts = [
+            WholeText(running.heading, first_index=place * running.heading.form.choices)
+            for place, running in enumerate(self._runnings)
+        ]
+        for running, part in zip(self._runnings, parts, strict=True):
+            try:
+                await self._completions.whole(running, part, caller)
+            except BaseException:
+                self.give_up()
+                raise
+        return document(parts)
+
+    async def frames(self) -> AsyncGenerator[bytes, None]:
+        """The prompts' chunks as they come, none of them with an id: there is no one place to go on from."""
+        parts = [
+            TextStream(running.heading, first_index=place * running.heading.form.choices, is_alone=False)
+            for place, running in enumerate(self._runnings)
+        ]
+        queue: asyncio.Queue[bytes | None] = asyncio.Queue(maxsize=len(parts))
+        readers = [
+            asyncio.create_task(self._read(running, part, queue))
+            for running, part in zip(self._runnings, parts, strict=True)
+        ]
+        try:
+            left = len(readers)
+            while left:
+                data = await queue.get()
+                if data is None:
+                    left -= 1
+                else:
+                    yield data
+                if any(part.error is not None for part in parts):
+                    self.give_up()
+                    return
+            yield parts[0].ending(total([part.usage or Usage() for part in parts]))
+        finally:
+            for reader in readers:
+                reader.cancel()
+            await asyncio.gather(*readers, return_exceptions=True)
+
+    async def _read(self, running: Running, part: TextStream, queue: "asyncio.Queue[bytes | None]") -> None:
+        async with aclosing(self._completions.frames(running, part)) as frames:
+            async for data in frames:
+                if data:
+                    await queue.put(data)
+        await queue.put(None)
