@@ -1,6 +1,6 @@
 # Two commands matter: `make demo` and `make test`. `make` alone lists all of them.
 .DEFAULT_GOAL := help
-.PHONY: fault soak help demo run test setup models model-tiny lint style types imports fmt migration lock image-locks images clean
+.PHONY: fault soak k8s-check help demo run test setup models model-tiny lint style types imports fmt migration lock image-locks images clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -21,6 +21,10 @@ fault: setup ## Fault tests, long form: make fault [TESTS="F1 F3"] [SEED=7] [ROU
 
 soak: setup ## F1, F9 and F12 mixed, with memory, descriptors and keys watched: make soak MINUTES=30
 	$(BIN)/python -m tests.fault F25 --seed $(or $(SEED),7) --minutes $(or $(MINUTES),30)
+
+##@ Kubernetes
+k8s-check: setup ## Render every overlay of k8s/ with kubectl, validate it, and compare it with the services' code
+	@$(BIN)/python -m k8s.check
 
 ##@ Set-up
 setup: ## Make .venv from the lock; does nothing when it is up to date
@@ -89,4 +93,4 @@ clean: ## Remove .venv, caches and built files; a stack's data in .drover stays
 
 ##@ Help
 help: ## Show this
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
