@@ -8,7 +8,19 @@ from starlette.middleware.cors import CORSMiddleware
 
 from gateway.caller import CallerGoneError
 from gateway.request_record import RequestCount, RequestRecordMiddleware
-from gateway.routes import chat_completions, completions, embeddings, jobs, models, overview, sessions, tokens
+from gateway.routes import (
+    chat_completions,
+    completions,
+    conversations,
+    embeddings,
+    jobs,
+    models,
+    native,
+    overview,
+    responses,
+    sessions,
+    tokens,
+)
 from gateway.service import Gateway
 from gateway.settings import GatewaySettings
 from gateway.version import VERSION
@@ -34,7 +46,20 @@ def build_app(settings: GatewaySettings) -> FastAPI:
     )
     app.title, app.version = "Drover", VERSION
     app.state.gateway = gateway
-    for room in (overview, models, chat_completions, completions, embeddings, tokens, sessions, jobs):
+    rooms = (
+        overview,
+        models,
+        chat_completions,
+        completions,
+        responses,
+        conversations,
+        embeddings,
+        tokens,
+        sessions,
+        jobs,
+        native,
+    )
+    for room in rooms:
         app.include_router(room.router)
     app.add_exception_handler(CallerGoneError, _answer_nobody)
     if settings.cors_origins:

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Header, Path, Query, Response
 from gateway.auth import require_writer
 from gateway.bodies.jobs import JobBody
 from gateway.chat.stream import ChatStream
+from gateway.native.answer import NativeStream
 from gateway.routes.dependencies import GatewayParts, WhoCalls
 from gateway.routes.streaming import event_stream
 from gateway.text.stream import TextStream
@@ -35,6 +36,9 @@ EXAMPLE = {
 }
 DESCRIBED = {200: {"content": {"application/json": {"example": EXAMPLE}}}}
 
+SURFACES: dict[str, type[TextStream | NativeStream]] = {"completions": TextStream, "native": NativeStream}
+"""APIs whose streams go on in their own form; all others' go on as chat completions."""
+
 
 @router.get("/v1/jobs/{job_id}", summary="Tell how a job stands", responses=DESCRIBED)  # type: ignore[arg-type]
 async def get_job(job_id: JobId, gateway: GatewayParts, identity: WhoCalls) -> JobBody:
@@ -57,11 +61,11 @@ async def stream_job(
 ) -> Response:
     """The chunks after `Last-Event-ID` (or `starting_after`), then the live ones. 410 when the job's log is gone.
 
-    They have the form of chat completions; those of a job that /v1/completions began have its form.
+    They have the form of chat completions; those of a job that /v1/completions or /api began have its form.
     """
     after_seq = last_event_id if last_event_id is not None else starting_after or 0
     running = await gateway.completions.resume(job_id, identity, after_seq, has_usage=include_usage)
-    surface = TextStream if running.heading.form.api == "completions" else ChatStream
+    surface = SURFACES.get(running.heading.form.api, ChatStream)
     return event_stream(gateway, running, surface(running.heading, after_seq=running.after_seq))
 
 
