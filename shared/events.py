@@ -9,6 +9,7 @@ Wire form (JSON, the same bytes in the log and on the channel):
     final   {"j": job id, "s": last seq, "e": epoch, "x": text held back until now, "r": finish reason,
              "u": [prompt tokens, completion tokens, cached tokens], "err": null or OpenAI's error object},
             "o": [[finish reason, text held back] of choice 1, 2, …]      only in a job of several choices
+            "st": the stop string that ended choice 0              only if one did
     stored  {"j": job id, "stored": true}                      (channel only)
 
 `seq` counts tokens of all choices from 1 without gaps; with `echo` the prompt's tokens count too: they are the first
@@ -144,7 +145,7 @@ class FinalEvent:
     """The end of a job. `last_seq` is the number of tokens that the log holds.
 
     `finish_reason` and `text` are those of choice 0, `others` those of the further choices; a job that fails fails as
-    a whole.
+    a whole. `stop` is the stop string that ended choice 0, None if it was none.
     """
 
     job_id: str
@@ -155,6 +156,7 @@ class FinalEvent:
     usage: Usage = field(default_factory=Usage)
     error: dict[str, Any] | None = None
     others: tuple[ChoiceEnd, ...] = ()
+    stop: str | None = None
 
     def encode(self) -> bytes:
         raw: dict[str, Any] = {
@@ -168,6 +170,8 @@ class FinalEvent:
         }
         if self.others:
             raw["o"] = [list(end) for end in self.others]
+        if self.stop is not None:
+            raw["st"] = self.stop
         return orjson.dumps(raw)
 
 
@@ -194,7 +198,8 @@ def decode(data: bytes | str) -> Event:
             return TokensEvent(raw["j"], raw["s"], raw["e"], raw["i"], raw["t"], raw.get("c"), read)
         if "r" in raw:
             others = tuple(ChoiceEnd(*end) for end in raw.get("o", ()))
-            return FinalEvent(raw["j"], raw["s"], raw["e"], raw["r"], raw["x"], Usage(*raw["u"]), raw["err"], others)
+            usage, stop = Usage(*raw["u"]), raw.get("st")
+            return FinalEvent(raw["j"], raw["s"], raw["e"], raw["r"], raw["x"], usage, raw["err"], others, stop)
         if "stored" in raw:
             return StoredEvent(raw["j"])
     except (ValueError, KeyError, TypeError) as error:

@@ -18,10 +18,11 @@ Tokens = NDArray[np.int32]
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a choice, or a whole job, ends."""
+    """How a choice, or a whole job, ends. `stop` is the stop string if it was one."""
 
     reason: FinishReason
     error: DroverError | None = None
+    stop: str | None = None
 
 
 class Answer:
@@ -46,6 +47,7 @@ class Answer:
         self._engine = engine
         self._cached_tokens: int | None = None
         self._ends: list[ChoiceEnd | None] = [None] * job.n
+        self._stop: str | None = None
         self._completion_tokens = 0
         self._echo_texts = _texts(prompt, engine) if job.echo else []
 
@@ -106,6 +108,8 @@ class Answer:
         """Note the end of a choice; the last one is the job's end. A job is cancelled, or fails, as a whole."""
         reason = ending.reason if ending else "cancelled"
         self._ends[choice] = ChoiceEnd(reason, held_text)
+        if choice == 0 and ending is not None:
+            self._stop = ending.stop
         self._completion_tokens += completion_tokens
         ends = [end for end in self._ends if end is not None]
         if len(ends) < len(self._ends):
@@ -113,11 +117,11 @@ class Answer:
         whole = self.ending
         if whole is not None and any(end.finish_reason == whole.reason for end in ends):
             ends = [ChoiceEnd(whole.reason, end.text) for end in ends]
-            error = whole.error
+            error, self._stop = whole.error, None
         else:  # every choice had come to its own end before somebody asked
             error = None
         usage = Usage(self.prompt_size, self._completion_tokens, self._cached_tokens or 0)
-        self._emission.final(ends, usage, error)
+        self._emission.final(ends, usage, error, self._stop)
 
     def _echo(self, start: int, end: int, logprobs: list[list[TokenLogprob]] | None) -> None:
         """Emit the prompt's tokens `start` … `end`-1 for every choice that does not have them."""

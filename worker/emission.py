@@ -44,11 +44,12 @@ class Emission:
             logprobs = [[] for _ in tokens]
         self._send(TokensEvent(self._job.id, first, self._epoch, tokens, texts, choices, logprobs))
 
-    def final(self, ends: list[ChoiceEnd], usage: Usage, error: DroverError | None) -> None:
-        """Emit the end of the job; `ends` are those of its choices, in order."""
+    def final(self, ends: list[ChoiceEnd], usage: Usage, error: DroverError | None, stop: str | None) -> None:
+        """Emit the end of the job; `ends` are those of its choices, in order, `stop` the first one's stop string."""
         described = error.body()["error"] if error else None
         (reason, text), *others = ends
-        self._send(FinalEvent(self._job.id, self._seq, self._epoch, reason, text, usage, described, tuple(others)))
+        told = FinalEvent(self._job.id, self._seq, self._epoch, reason, text, usage, described, tuple(others), stop)
+        self._send(told)
 
     def _send(self, event: TokensEvent | FinalEvent) -> None:
         with self._lock:

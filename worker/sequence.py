@@ -64,7 +64,7 @@ class Sequence:
         if self.job.max_tokens is not None:
             self._limit = min(self._limit, self.job.max_tokens)
         if self._text.is_stopped or begun.is_ended:
-            self.ending = Ending("stop")
+            self.ending = Ending("stop", stop=self._text.stop)
         elif not answer.is_over:
             self.end_at_limit()
 
@@ -123,7 +123,7 @@ class Sequence:
         text = self._text.push(self._engine.token_bytes[token])
         self.answer.tokens(self.choice, [token], [text], None if logprobs is None else [logprobs])
         if self._text.is_stopped:
-            self.ending = Ending("stop")
+            self.ending = Ending("stop", stop=self._text.stop)
         else:
             self.end_at_limit()
 

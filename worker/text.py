@@ -18,8 +18,8 @@ class TextStream:
         self._longest_beginning = max(map(len, self._stops), default=1) - 1
         self._decoder = _Utf8Decoder("replace")
         self._held = ""
-        self.is_stopped = False
-        """Whether a stop string is complete; nothing more comes out then."""
+        self.stop: str | None = None
+        """The stop string that is complete; nothing more comes out then."""
 
     @classmethod
     def resumed(cls, stops: Sequence[str], pieces: Iterable[bytes], emitted: str) -> "TextStream":
@@ -27,9 +27,14 @@ class TextStream:
         stream = cls(stops)
         text = "".join(stream._decoder.decode(piece) for piece in pieces)
         stream._held = text[len(emitted) :]
-        if end := stream._first_stop():
-            stream._held, stream.is_stopped = stream._held[: end[1]], True
+        if found := stream._first_stop():
+            end, start = found
+            stream._held, stream.stop = stream._held[:start], stream._held[start:end]
         return stream
+
+    @property
+    def is_stopped(self) -> bool:
+        return self.stop is not None
 
     def push(self, piece: bytes) -> str:
         """Take the bytes of one token; the text that may be shown now, often ""."""
@@ -41,8 +46,9 @@ class TextStream:
         if not text:
             return ""
         self._held += text
-        if stop := self._first_stop():
-            shown, self._held, self.is_stopped = self._held[: stop[1]], "", True
+        if found := self._first_stop():
+            end, start = found
+            shown, self.stop, self._held = self._held[:start], self._held[start:end], ""
             return shown
         return self._release()
 

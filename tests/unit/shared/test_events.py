@@ -25,8 +25,9 @@ events = st.one_of(
     ),
     st.builds(FinalEvent, st.just("job"), st.integers(0, 99), st.integers(1, 9), st.sampled_from(FINISH_REASONS)),
     st.builds(
-        lambda seq, ends: FinalEvent("job", seq, 1, "stop", others=tuple(ChoiceEnd(*end) for end in ends)),
+        lambda seq, stop, ends: FinalEvent("job", seq, 1, "stop", others=tuple(ChoiceEnd(*e) for e in ends), stop=stop),
         st.integers(0, 99),
+        st.none() | st.text(),
         st.lists(st.tuples(st.sampled_from(FINISH_REASONS), st.text())),
     ),
     st.builds(

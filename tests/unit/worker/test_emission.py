@@ -39,9 +39,10 @@ def test_the_end_of_the_first_choice_is_the_final_events_own() -> None:
     collector = Collector()
     emission = Emission(a_job(n=2), 1, 4, collector)
 
-    emission.final([ChoiceEnd("stop", "x"), ChoiceEnd("length", "y")], Usage(1, 2, 0), None)
+    emission.final([ChoiceEnd("stop", "x"), ChoiceEnd("length", "y")], Usage(1, 2, 0), None, "END")
 
-    assert collector.final == FinalEvent("j1", 4, 1, "stop", "x", Usage(1, 2, 0), None, (ChoiceEnd("length", "y"),))
+    others = (ChoiceEnd("length", "y"),)
+    assert collector.final == FinalEvent("j1", 4, 1, "stop", "x", Usage(1, 2, 0), None, others, "END")
 
 
 def test_nothing_is_emitted_after_an_abandonment_or_a_failure_to_emit() -> None:

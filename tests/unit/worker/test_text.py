@@ -83,7 +83,7 @@ def test_a_stop_string_over_several_tokens_is_never_shown() -> None:
     parts = [stream.push(piece) for piece in [b"Hi <", b"/en", b"d> there"]]
 
     assert parts == ["Hi ", "", ""]
-    assert stream.is_stopped
+    assert stream.stop == "</end>"
     assert stream.finish() == ""
 
 
@@ -98,5 +98,5 @@ def test_half_a_character_waits_for_its_other_half(stops: list[str]) -> None:
 def test_a_stop_string_in_what_an_earlier_life_logged_ends_the_text_at_once() -> None:
     stream = TextStream.resumed(["STOP"], [b"ab ST", b"OP"], emitted="ab ")
 
-    assert stream.is_stopped
+    assert stream.stop == "STOP"
     assert stream.finish() == ""
