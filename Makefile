@@ -1,6 +1,6 @@
 # Two commands matter: `make demo` and `make test`. `make` alone lists all of them.
 .DEFAULT_GOAL := help
-.PHONY: fault soak k8s-check help demo run test setup models model-tiny lint style types imports fmt migration lock image-locks images clean
+.PHONY: fault soak k8s-check dashboards rules help demo run test setup models model-tiny lint style types imports fmt migration lock image-locks images clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -73,6 +73,14 @@ migration: setup ## Write the next migration from tables.py, with `make run` up:
 
 configuration: setup ## Write docs/configuration.md and .env.example from the settings classes
 	$(BIN)/python -m scripts.configuration
+
+dashboards: setup ## Write Grafana's dashboards from scripts/dashboards, and the table of metrics in docs/operations.md
+	$(BIN)/python -m scripts.dashboards
+	$(BIN)/python -m scripts.metrics_table
+
+rules: ## Run the test cases of Prometheus' alert rules (needs promtool: Debian's package prometheus has it)
+	promtool check rules deploy/monitoring/prometheus/rules/*.yml
+	promtool test rules tests/unit/monitoring/alerts.promtool.yml
 
 lock: ## Resolve the dependencies anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --all-extras pyproject.toml -o requirements.lock

@@ -4,6 +4,7 @@ from shared.ledger import OutboxEntry
 from shared.telemetry import instruments
 
 OTHER = "other"
+STATES = instruments.DECLARED["drover_jobs_total"].labels["state"]
 
 
 class JobMeter:
@@ -15,9 +16,14 @@ class JobMeter:
     def __init__(self, max_tenants: int):
         self._max_tenants = max_tenants
         self._tenants: set[str] = set()
+        self._models: set[str] = set()
 
     def count(self, entry: OutboxEntry) -> None:
         """Count a job, once, when it is stored."""
+        if entry.model not in self._models:
+            self._models.add(entry.model)
+            for state in STATES:
+                instruments.JOBS.add(0, {"model": entry.model, "state": state})
         instruments.JOBS.add(1, {"model": entry.model, "state": entry.state})
         instruments.JOB_DURATION.record(max(0, entry.finished_ms - entry.accepted_ms) / 1000, {"model": entry.model})
         tenant, usage = self._label_of(entry.tenant_id), entry.usage

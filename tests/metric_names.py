@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import promql_parser as promql
 
 from shared.telemetry.instruments import DECLARED
+from shared.telemetry.metric import ANY
 
 Labels = frozenset[str]
 Series = Mapping[str, Labels]
@@ -33,12 +34,16 @@ SCRAPED: Series = {
     "process_open_fds": TARGET_LABELS,
 }
 
+_KNOWN_VALUES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    name: metric.labels for metric in DECLARED.values() for name in metric.series
+}
+
 _ONE_OF_THE_SIDES = ("and", "unless")
 _KEEP_LABELS = ("topk", "bottomk", "limitk")
 
 
 class UnknownNameError(Exception):
-    """An expression names a series or a label that nobody exports."""
+    """An expression names a series, a label or a label's value that nobody exports."""
 
 
 def labels_of(expression: str, known: Series = SCRAPED) -> Labels:
@@ -74,6 +79,10 @@ def _of_selector(node: promql.VectorSelector, known: Series) -> Labels:
     if node.name is None or node.name not in known:
         raise UnknownNameError(f"nobody exports {node.name}")
     _require({matcher.name for matcher in node.matchers.matchers}, known[node.name], node.name)
+    for matcher in node.matchers.matchers:
+        values = _KNOWN_VALUES.get(node.name, {}).get(matcher.name, ANY)
+        if values != ANY and not any(re.fullmatch(matcher.value, value) for value in values):
+            raise UnknownNameError(f"{matcher.name} of {node.name} is never {matcher.value}, but {', '.join(values)}")
     return known[node.name]
 
 

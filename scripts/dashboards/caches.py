@@ -54,14 +54,15 @@ CACHES = Dashboard(
                     "Evictions",
                     "In an hour. Steady ones: the budget of bytes is too small for what is asked for.",
                     [Query(f"sum by (model) (increase(drover_model_evictions_total{{{OF_MODEL}}}[1h]))", "{{model}}")],
+                    is_empty_when_well=True,
                 ),
                 Panel(
-                    "Jobs for each load",
-                    "How many jobs a load served, in the last hour.",
+                    "Tokens for each load",
+                    "How much a load was worth: generated tokens, since the workers that run started.",
                     [
                         Query(
-                            f"sum by (model) (increase(drover_jobs_total{{{OF_MODEL}}}[1h]))"
-                            f" / sum by (model) (increase(drover_model_load_seconds_count{{{OF_MODEL}}}[1h]) > 0)",
+                            f'sum by (model) (drover_tokens_total{{kind="completion",{OF_MODEL}}})'
+                            f" / sum by (model) (drover_model_load_seconds_count{{{OF_MODEL}}})",
                             "{{model}}",
                         )
                     ],

@@ -120,7 +120,7 @@ def _target(query: Query, ref: str, panel: Panel) -> Json:
 
 
 def _defaults(panel: Panel) -> Json:
-    defaults: Json = {"unit": panel.unit, "noValue": "–"}
+    defaults: Json = {"unit": panel.unit, "noValue": "none" if panel.is_empty_when_well else "–"}
     if panel.max_value is not None:
         defaults.update(min=0, max=panel.max_value)
     if panel.limits is not None:

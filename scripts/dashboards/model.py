@@ -29,6 +29,7 @@ class Panel:
     is_stacked: bool = False
     max_value: float | None = None
     links_to_traces: bool = False
+    is_empty_when_well: bool = False
 
 
 @dataclass(frozen=True, slots=True)

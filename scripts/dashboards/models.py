@@ -97,20 +97,16 @@ MODELS = Dashboard(
                 ),
                 Panel(
                     "Loads",
-                    "In an hour. Many of them: the models in demand do not fit side by side.",
-                    [
-                        Query(
-                            f"sum by (model) (increase(drover_model_load_seconds_count{{{OF_MODEL}}}[1h]))", "{{model}}"
-                        ),
-                    ],
+                    "Since the workers that run started. Rising: the models in demand do not fit side by side.",
+                    [Query(f"sum by (model) (drover_model_load_seconds_count{{{OF_MODEL}}})", "{{model}}")],
                 ),
                 Panel(
                     "Time to load, p95",
-                    "What the first request to a model that nobody holds waits for.",
+                    "Of these loads: what the first request to a model that nobody holds waits for.",
                     [
                         Query(
-                            "histogram_quantile(0.95, sum by (le, model) ("
-                            f"increase(drover_model_load_seconds_bucket{{{OF_MODEL}}}[1h])))",
+                            "histogram_quantile(0.95, "
+                            f"sum by (le, model) (drover_model_load_seconds_bucket{{{OF_MODEL}}}))",
                             "{{model}}",
                         )
                     ],
@@ -120,6 +116,7 @@ MODELS = Dashboard(
                     "Models that could not be loaded",
                     "Workers that failed lately and pause before they try again.",
                     [Query(f"sum by (model) (max_over_time(drover_models_failed{{{OF_MODEL}}}[5m]))", "{{model}}")],
+                    is_empty_when_well=True,
                 ),
             ],
         ),

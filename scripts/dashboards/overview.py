@@ -17,7 +17,7 @@ OVERVIEW = Dashboard(
                 Panel(
                     "Errors",
                     "The part of users' requests that was answered with a 5xx.",
-                    [Query("(sum(drover:requests:rate5m{status=~'5..'}) or vector(0)) / sum(drover:requests:rate5m)")],
+                    [Query("drover:request_errors:ratio_rate5m")],
                     "stat",
                     "percentunit",
                     3,
@@ -147,6 +147,7 @@ OVERVIEW = Dashboard(
                     [Query('sum by (alertname, severity) (ALERTS{alertstate="firing"})')],
                     "table",
                     width=8,
+                    is_empty_when_well=True,
                 ),
                 Panel(
                     "Errors in the logs",
@@ -154,6 +155,7 @@ OVERVIEW = Dashboard(
                     [Query('{service_name=~"gateway|worker|.+-service"} | level=~"error|critical"')],
                     "logs",
                     width=16,
+                    is_empty_when_well=True,
                 ),
             ],
         ),

@@ -58,6 +58,7 @@ SLO = Dashboard(
                     "The objective `requests`.",
                     [Query('sum by (route, status) (drover:requests:rate5m{status=~"5.."})', "{{status}} {{route}}")],
                     unit="reqps",
+                    is_empty_when_well=True,
                 ),
                 Panel(
                     "Jobs that did not end well, by model",
@@ -68,6 +69,7 @@ SLO = Dashboard(
                             "{{state}} {{model}}",
                         )
                     ],
+                    is_empty_when_well=True,
                 ),
                 Panel(
                     "First tokens later than 2.5 s",

@@ -76,6 +76,7 @@ TENANTS = Dashboard(
                     [Query('sum by (route) (drover:requests:rate5m{status="429"})', "{{route}}")],
                     unit="reqps",
                     width=12,
+                    is_empty_when_well=True,
                 ),
             ],
         ),

@@ -37,6 +37,8 @@ def test_the_labels_of_a_result_follow_from_its_expression(expression: str, labe
         "drover_queue_length",
         "rate(drover_batch_size[5m])",  # a histogram has no series of its own name
         'drover_queue_depth{model="m"}',
+        'drover_jobs_total{state="finished"}',
+        'drover_jobs_total{state=~"lost|gone"}',
         "sum by (model) (drover_queue_depth)",
         "sum without (model) (drover_queue_depth)",
         "sum by (job) (max by (queue) (drover_queue_depth))",

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from session_service.job_meter import JobMeter
+from session_service.job_meter import STATES, JobMeter
 from shared.events import Usage
 from shared.ledger import OutboxEntry
 from shared.ledger.answers import JobState
@@ -69,6 +69,14 @@ def test_how_a_job_ended_and_how_long_it_took_is_counted_by_model() -> None:
 
     assert shown("drover_jobs_total", 'model="meter-dead"', 'state="dead"') == 1
     assert shown("drover_job_duration_seconds_sum", 'model="meter-dead"') == 2
+
+
+def test_the_states_that_no_job_of_the_model_ended_in_are_shown_as_zero() -> None:
+    JobMeter(max_tenants=0).count(an_entry("ten_g", model="meter-new"))
+
+    page = render_metrics()[0].decode()
+    shown_states = set(re.findall(r'^drover_jobs_total{.*model="meter-new".*state="(\w+)"', page, re.MULTILINE))
+    assert shown_states == set(STATES)
 
 
 def test_a_clock_that_was_set_back_gives_no_negative_duration() -> None:
