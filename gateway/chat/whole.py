@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 
+from gateway.chat.calls import message_of, reason_of
 from gateway.chat.logprobs import logprobs_fields
 from gateway.follow import Ended
 from gateway.heading import Heading, ends_of, usage_fields
@@ -46,7 +47,10 @@ class WholeChat:
 
     def _choice(self, index: int, finish_reason: str, held_text: str) -> dict[str, Any]:
         text = "".join([*self._texts.get(index, ()), held_text])
-        message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None, "annotations": []}
+        form = self._heading.form
+        said = message_of(text, form, self._heading.job_id, index) if form.tool_names else {"content": text}
+        message: dict[str, Any] = {"role": "assistant", "refusal": None, "annotations": [], **said}
+        reason = reason_of(finish_reason, form, has_calls=len(said) > 1)
         has_logprobs = index in self._logprobs
         logprobs = logprobs_fields(self._logprobs[index]) if has_logprobs else None
-        return {"index": index, "message": message, "logprobs": logprobs, "finish_reason": finish_reason}
+        return {"index": index, "message": message, "logprobs": logprobs, "finish_reason": reason}

@@ -1,6 +1,6 @@
 """Chat templates: from messages to the text that a model was trained on."""
 
 from shared.templates.fallback import FALLBACK_NAMES, choose_template
-from shared.templates.rendering import render
+from shared.templates.rendering import render, template_format
 
-__all__ = ["FALLBACK_NAMES", "choose_template", "render"]
+__all__ = ["FALLBACK_NAMES", "choose_template", "render", "template_format"]

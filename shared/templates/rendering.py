@@ -14,7 +14,7 @@ from shared.errors import BadRequestError, InferenceError, ModelLoadError
 from shared.templates.fallback import FALLBACKS
 from shared.templates.sandbox import RefusedByTemplateError, environment
 from shared.templates.tool_messages import as_plain_text, with_tools
-from shared.tool_calls import knows_tools
+from shared.tool_calls import ToolFormat, format_of, knows_tools
 
 _log = structlog.get_logger(__name__)
 _SANDBOX = environment()
@@ -59,6 +59,11 @@ def render(
     except Exception as error:  # a template is foreign code, it can raise anything
         _log.warning("template_failed", reason=type(error).__name__)
         raise InferenceError("The model's chat template failed on these messages.") from error
+
+
+def template_format(template: str) -> ToolFormat:
+    """How the model of a template writes its tool calls; `template` as `render` takes it."""
+    return format_of(FALLBACKS.get(template, template))
 
 
 @lru_cache(maxsize=64)

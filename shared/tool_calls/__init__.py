@@ -1,12 +1,14 @@
 """How models write tool calls into their text, and how they are read back out of it."""
 
-from shared.tool_calls.formats import FORMATS, HERMES, ToolFormat, format_of, instructions, knows_tools
+from shared.tool_calls.formats import FORMATS, HERMES, MARKS, TAG, ToolFormat, format_of, instructions, knows_tools
 from shared.tool_calls.found import CallPiece, Found
 from shared.tool_calls.reading import ToolCallReader, read_answer
 
 __all__ = [
     "FORMATS",
     "HERMES",
+    "MARKS",
+    "TAG",
     "CallPiece",
     "Found",
     "ToolCallReader",

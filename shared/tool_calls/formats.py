@@ -32,6 +32,13 @@ LLAMA3 = ToolFormat("llama3", "", "", arguments_key="parameters")
 MISTRAL = ToolFormat("mistral", "[TOOL_CALLS]", "", is_array=True)
 FORMATS = (HERMES, LLAMA3, MISTRAL)
 
+TAG = "<|python_tag|>"
+"""What Llama may write before a call."""
+
+OPENERS = (HERMES.opener, MISTRAL.opener, TAG)
+MARKS = frozenset((*OPENERS, HERMES.closer))
+"""In some vocabularies they are control tokens, which are no text as a rule."""
+
 
 def format_of(template: str) -> ToolFormat:
     """The form that a chat template (Jinja source, or the name of a fall-back) teaches its model."""

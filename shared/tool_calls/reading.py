@@ -5,11 +5,11 @@ from collections.abc import Callable, Collection
 
 from shared.bodies.messages import FunctionCall, ToolCall
 from shared.tool_calls.call_object import Head, judge, whole_call
+from shared.tool_calls.formats import HERMES, OPENERS
 from shared.tool_calls.found import CallPiece, Found
 from shared.tool_calls.json_scan import JsonScan
 
-OPENERS = ("<tool_call>", "[TOOL_CALLS]", "<|python_tag|>")
-CLOSER = "</tool_call>"
+CLOSER = HERMES.closer
 MAX_CALLS = 128
 _ENDS = re.compile(rf"^(\s|{re.escape(CLOSER)})+")
 

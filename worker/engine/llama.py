@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from shared.errors import DroverError, InferenceError
 from shared.events import TokenLogprob
 from shared.job import GenerateJob
+from shared.templates import template_format
 from worker.engine.base import DecodeError, Draw, KvFullError, Piece, Sampled, Sampler
 from worker.engine.draws import ParallelDraws, draw_in_turn
+from worker.engine.lazy_grammar import LazyGrammar, TokenRule
 from worker.engine.llama_batch import LlamaBatch
 from worker.engine.llama_calls import SMALL_VOCABULARY, Calls
 from worker.engine.llama_dry import DrySamplers
@@ -23,7 +25,7 @@ from worker.engine.llama_params import check_params
 from worker.engine.llama_sampler import new_sampler
 from worker.engine.llama_slots import LlamaSlots
 from worker.engine.llama_vocabulary import LlamaVocabulary
-from worker.grammar.constraint import constraint_grammar, constraint_param
+from worker.grammar.answer_rule import AnswerRule, answer_rule
 
 PROMPT_ROWS = 32
 """Output rows beside one per slot, for prompts whose logprobs are wanted: a prompt goes through in so large pieces."""
@@ -66,6 +68,7 @@ class LlamaEngine:
         self.context_length = context_length
         self.batch_tokens = options.batch_tokens
         self.template = template
+        self._tool_format = template_format(template)
         self.bos, self.eos = vocabulary.bos, vocabulary.eos
         self.token_bytes, self.end_tokens = vocabulary.token_bytes, vocabulary.end_tokens
         self.tokenize = vocabulary.tokenize
@@ -86,16 +89,15 @@ class LlamaEngine:
 
     def new_sampler(self, job: GenerateJob, prompt: Sequence[int], generated: Sequence[int], choice: int) -> Sampler:
         check_params(job.sampling, self.vocabulary_size)
-        grammar = None
-        if job.constraint is not None:
-            source, param = constraint_grammar(job.constraint), constraint_param(job.constraint)
-            grammar = self._grammars.new(source, generated, param)
+        rule = answer_rule(job, self._tool_format)
+        grammar = None if rule is None else self._ruled(rule, generated)
         return new_sampler(self, job, prompt, generated, choice, grammar)
 
     def prepare(self, job: GenerateJob) -> None:
         check_params(job.sampling, self.vocabulary_size)
-        if job.constraint is not None:
-            self._grammars.check(constraint_grammar(job.constraint), constraint_param(job.constraint))
+        rule = answer_rule(job, self._tool_format)
+        if rule is not None and rule.grammar:
+            self._grammars.check(rule.grammar, rule.param)
 
     def sample(self, draws: Sequence[Draw]) -> list[Sampled | DroverError]:
         if self.vocabulary_size <= SMALL_VOCABULARY:
@@ -152,6 +154,14 @@ class LlamaEngine:
         """The first decode builds graphs and touches every weight; better while loading than in somebody's answer."""
         self.decode([Piece(slot=0, tokens=[max(0, min(self.end_tokens, default=0))], position=0, wants_logits=True)])
         self.clear(0)
+
+    def _ruled(self, rule: AnswerRule, generated: Sequence[int]) -> TokenRule:
+        def begin(missed: Sequence[int]) -> TokenRule:
+            return self._grammars.new(rule.grammar, missed, rule.param)
+
+        if rule.trigger is None:
+            return begin(generated)
+        return LazyGrammar(rule.trigger, begin if rule.grammar else None, self.token_bytes, generated)
 
     def _find_logits(self) -> None:
         """Rows lie one after the other, in the order of the batch; waits for a GPU that still computes."""

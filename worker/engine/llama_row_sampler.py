@@ -9,9 +9,10 @@ import numpy as np
 from shared.errors import InferenceError
 from shared.job import SamplingParams
 from worker.engine.base import Sampled
+from worker.engine.lazy_grammar import TokenRule
 from worker.engine.llama_candidates import Candidates, Row
 from worker.engine.llama_chain import Penalties, biases, is_greedy
-from worker.engine.llama_grammar import Allowed, Grammar
+from worker.engine.llama_grammar import Allowed
 from worker.engine.llama_mirostat import MirostatTail
 from worker.engine.llama_outputs import Outputs, checked, sampled
 from worker.engine.llama_tail import Tail
@@ -54,7 +55,7 @@ class RowSampler:
         params: SamplingParams,
         seeds: PositionSeeds,
         top_logprobs: int | None = None,
-        grammar: Grammar | None = None,
+        grammar: TokenRule | None = None,
     ):
         self._outputs = outputs
         self._params = params

@@ -8,6 +8,7 @@ import numpy as np
 
 from shared.job import GenerateJob, SamplingParams
 from worker.engine.base import Sampled, Sampler
+from worker.engine.lazy_grammar import TokenRule
 from worker.engine.llama_calls import SMALL_VOCABULARY
 from worker.engine.llama_chain import (
     Penalties,
@@ -18,7 +19,6 @@ from worker.engine.llama_chain import (
     is_greedy,
     tail_links,
 )
-from worker.engine.llama_grammar import Grammar
 from worker.engine.llama_outputs import Outputs, checked, sampled
 from worker.engine.llama_params import check_params
 from worker.engine.llama_row_sampler import RowSampler
@@ -117,7 +117,7 @@ def new_sampler(
     prompt: Sequence[int],
     generated: Sequence[int],
     choice: int,
-    grammar: Grammar | None = None,
+    grammar: TokenRule | None = None,
 ) -> Sampler:
     """The fastest sampler that does what the job says; it closes `grammar`. Raises BadRequestError."""
     params, top = job.sampling, job.top_logprobs

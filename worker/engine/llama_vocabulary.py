@@ -5,6 +5,7 @@ import ctypes
 import llama_cpp
 
 from shared.errors import InferenceError
+from shared.tool_calls import MARKS
 
 
 class LlamaVocabulary:
@@ -35,9 +36,16 @@ class LlamaVocabulary:
         while True:
             buffer = ctypes.create_string_buffer(room)
             length = llama_cpp.llama_token_to_piece(self.handle, token, buffer, room, 0, False)
-            if length >= 0:
+            if length == 0:
+                return self._mark(token)
+            if length > 0:
                 return buffer.raw[:length]
             room = -length
+
+    def _mark(self, token: int) -> bytes:
+        """A control token adds nothing to the text, but for those by which tool calls are found in it."""
+        text = self._text_of(token)
+        return text.encode() if text in MARKS else b""
 
     def _text_of(self, token: int) -> str:
         if token < 0:  # LLAMA_TOKEN_NULL: the model has none

@@ -18,9 +18,10 @@ from shared.catalogue import ModelEntry
 from shared.errors import BadRequestError, DroverError, InferenceError
 from shared.events import TokenLogprob
 from shared.job import GenerateJob
+from shared.templates import template_format
 from worker.engine.base import DecodeError, Draw, Engine, Piece, Sampled
 from worker.engine.draws import draw_in_turn
-from worker.grammar.example import constraint_example
+from worker.grammar.example import answer_example
 
 _TEXT = (
     "the a one small brown fox river stone walks over under near quiet green hill and then sees seven lanterns café "
@@ -57,13 +58,14 @@ class SimulatedOptions:
 
 
 class SimulatedSampler:
-    """Draws words from a digest of prompt, seed and position; a constraint makes it say the smallest fitting JSON."""
+    """Draws words from a digest of prompt, seed and position; a constraint, or a tool that it must call, makes it say
+    the smallest text that fits."""
 
     def __init__(self, engine: "SimulatedEngine", job: GenerateJob, prompt: Sequence[int], choice: int):
         self._engine = engine
         self._length = max(engine.options.answer_tokens, job.sampling.min_tokens)
         self._ignore_eos = job.sampling.ignore_eos
-        self._script = None if job.constraint is None else constraint_example(job.constraint)
+        self._script = answer_example(job, engine.tool_format)
         self._words = _drawn_from(job.sampling.logit_bias)
         self._top = job.top_logprobs
         # Choice 0 says what it said before there were choices: versions run side by side during an upgrade.
@@ -108,6 +110,7 @@ class SimulatedEngine:
         self.context_length = entry.context_length
         self.batch_tokens = options.batch_tokens
         self.template = entry.template or "chatml"
+        self.tool_format = template_format(self.template)
         self.bos = ""
         self.eos = "<|im_end|>"
         self.token_bytes = [bytes([byte]) for byte in range(256)] + [b""] + [f" {word}".encode() for word in WORDS]
@@ -130,8 +133,7 @@ class SimulatedEngine:
         for token in job.sampling.logit_bias:
             if not 0 <= token < len(self.token_bytes):
                 raise BadRequestError(f"logit_bias names token {token}, which the model has not.", param="logit_bias")
-        if job.constraint is not None:
-            constraint_example(job.constraint)
+        answer_example(job, self.tool_format)
 
     def new_sampler(
         self, job: GenerateJob, prompt: Sequence[int], generated: Sequence[int], choice: int

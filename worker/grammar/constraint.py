@@ -2,12 +2,13 @@
 
 import json
 from functools import lru_cache
+from typing import Literal
 
 from shared.errors import BadRequestError
 from shared.job import Constraint
 from worker.grammar.errors import GrammarError
 from worker.grammar.gbnf import MAX_BYTES, Rules
-from worker.grammar.json_schema import schema_grammar
+from worker.grammar.json_schema import schema_rule
 from worker.grammar.json_text import JsonText
 
 MAX_SCHEMA_BYTES = 64 * 1024
@@ -27,18 +28,23 @@ def constraint_grammar(constraint: Constraint) -> bytes:
     return grammar
 
 
+def constraint_rule(constraint: Constraint, rules: Rules) -> str:
+    """A symbol for the JSON of a constraint inside a larger grammar. Raises GrammarError for what makes none."""
+    if constraint.kind == "json_object":
+        return JsonText(rules).object()
+    return schema_rule(json.loads(constraint.source), rules)
+
+
 @lru_cache(maxsize=MAX_KEPT)
-def _converted(kind: str, source: str) -> tuple[bytes, str]:
+def _converted(kind: Literal["json_object", "json_schema", "gbnf"], source: str) -> tuple[bytes, str]:
     """The grammar, or why there is none."""
     try:
-        if kind == "json_object":
-            rules = Rules()
-            return rules.source(JsonText(rules).object()).encode(), ""
         if kind == "gbnf":
             return _checked(source), ""
         if len(source) > MAX_SCHEMA_BYTES:
             raise GrammarError(f"it is longer than {MAX_SCHEMA_BYTES} characters")
-        return schema_grammar(json.loads(source)).encode(), ""
+        rules = Rules()
+        return rules.source(constraint_rule(Constraint(kind=kind, source=source), rules)).encode(), ""
     except GrammarError as error:
         return b"", f"The {'grammar' if kind == 'gbnf' else 'JSON schema'} is not supported: {error}."
     except (ValueError, RecursionError, OverflowError):

@@ -1,10 +1,13 @@
-"""A small JSON text that meets a constraint, for the engine that has no model to write one."""
+"""A small text that meets what an answer must match, for the engine that has no model to write one."""
 
 import json
 from typing import Any
 
+from shared.bodies.tools import Tool
 from shared.errors import BadRequestError
-from shared.job import Constraint
+from shared.job import Constraint, GenerateJob
+from shared.tool_calls import ToolFormat
+from worker.grammar.answer_rule import answer_rule, callable_tools
 from worker.grammar.constraint import constraint_grammar, constraint_param
 from worker.grammar.errors import GrammarError
 from worker.grammar.schema_tree import TYPES, Schema, SchemaTree
@@ -16,6 +19,27 @@ _FORMATS = {
     "date-time": "2000-01-01T12:00:00Z",
     "uuid": "00000000-0000-4000-8000-000000000000",
 }
+
+
+def answer_example(job: GenerateJob, form: ToolFormat) -> bytes | None:
+    """The smallest call that a job demands, or the smallest JSON; None where it may say anything.
+
+    Raises BadRequestError, see constraint_example.
+    """
+    answer_rule(job, form)  # refuses what the real engine refuses
+    if job.tools and job.tool_choice.mode == "required":
+        return _call_example(callable_tools(job)[0], form)
+    return None if job.constraint is None else constraint_example(job.constraint)
+
+
+def _call_example(tool: Tool, form: ToolFormat) -> bytes:
+    try:
+        arguments = _Example(tool.parameters).value()
+    except (GrammarError, RecursionError):
+        arguments = {}
+    written = json.dumps({"name": tool.name, form.arguments_key: arguments or {}}, ensure_ascii=False)
+    text = f"[{written}]" if form.is_array else written
+    return f"{form.opener}{text}{form.closer}".encode(errors="replace")
 
 
 def constraint_example(constraint: Constraint) -> bytes:

@@ -19,19 +19,19 @@ from worker.grammar.schema_values import bounds, is_of, limits
 ENDS = (1 - 10**MAX_DIGITS, 10**MAX_DIGITS - 1)
 
 
-def schema_grammar(schema: Any) -> str:
-    """The grammar of JSON texts that are valid by `schema`. Raises GrammarError."""
+def schema_rule(schema: Any, rules: Rules) -> str:
+    """One symbol, or a body in brackets, for JSON texts that are valid by `schema`. Raises GrammarError."""
     try:
-        return _Converter(schema).grammar()
+        return _Converter(schema, rules).root()
     except RecursionError as error:
         raise GrammarError("it is nested too deeply") from error
 
 
 class _Converter:
-    def __init__(self, schema: Any):
+    def __init__(self, schema: Any, rules: Rules):
         self._tree = SchemaTree(schema)
-        self._rules = Rules()
-        self._json = JsonText(self._rules)
+        self._rules = rules
+        self._json = JsonText(rules)
         self._by_pointer: dict[str, str] = {}
         self._by_type: dict[str, Callable[[Schema], str]] = {
             "object": self._object,
@@ -43,8 +43,8 @@ class _Converter:
             "null": lambda _: '"null"',
         }
 
-    def grammar(self) -> str:
-        return self._rules.source(self._value(self._tree.root))
+    def root(self) -> str:
+        return self._value(self._tree.root)
 
     def _value(self, schema: Any) -> str:
         """One symbol, or a body in brackets, for the values that are valid by `schema`."""

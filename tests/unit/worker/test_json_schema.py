@@ -10,10 +10,15 @@ from shared.errors import BadRequestError
 from shared.job import Constraint
 from worker.grammar.constraint import constraint_grammar
 from worker.grammar.errors import GrammarError
-from worker.grammar.gbnf import MAX_BYTES, characters, literal, merged, repeated, without
+from worker.grammar.gbnf import MAX_BYTES, Rules, characters, literal, merged, repeated, without
 from worker.grammar.integers import integers
-from worker.grammar.json_schema import schema_grammar
+from worker.grammar.json_schema import schema_rule
 from worker.grammar.patterns import pattern_string
+
+
+def schema_grammar(schema: Any) -> str:
+    rules = Rules()
+    return rules.source(schema_rule(schema, rules))
 
 
 def as_regex(body: str) -> re.Pattern[str]:
