@@ -1,8 +1,10 @@
 """`python -m k8s.check`: renders every overlay, looks at it in every way, and says what is wrong."""
 
+import argparse
 import sys
 from collections.abc import Callable
 
+from k8s.check.alert_rules import TARGET, prometheus_rule
 from k8s.check.arrows import check_arrows
 from k8s.check.environment import check_environment
 from k8s.check.manifest import Overlay
@@ -24,6 +26,15 @@ CHECKS: dict[str, Callable[[Overlay], list[str]]] = {
 
 def main() -> int:
     """The exit status: 0 when nothing is wrong."""
+    parser = argparse.ArgumentParser(prog="python -m k8s.check", description=__doc__)
+    parser.add_argument("--write", action="store_true", help="first write the alert rules of deploy/monitoring anew")
+    if parser.parse_args().write:
+        TARGET.write_text(prometheus_rule(), encoding="utf-8")
+    return check_all()
+
+
+def check_all() -> int:
+    """Look at every overlay and print what is found; 0 when nothing is wrong."""
     status = 0
     for name in OVERLAYS:
         try:

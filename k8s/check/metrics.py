@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any
 
 import yaml
 
@@ -16,6 +15,7 @@ POD_LABELS = frozenset({"namespace", "pod", "service", "container", "endpoint"})
 """The Prometheus operator adds them to what a ServiceMonitor finds."""
 
 IN_CLUSTER: Series = {name: labels | POD_LABELS for name, labels in SCRAPED.items()}
+_OF_PROMETHEUS: Series = {"ALERTS": frozenset({"alertname", "alertstate", "severity"})}
 EXPORTERS = {"gateway": "gateway", "worker": "worker", "embedding-service": "embedding"}
 """Deployments, by the names under which their services declare metrics."""
 
@@ -23,7 +23,12 @@ EXPORTERS = {"gateway": "gateway", "worker": "worker", "embedding-service": "emb
 def adapter_rules() -> dict[str, Data]:
     """prometheus-adapter's rules by the metric that they offer."""
     values = yaml.safe_load(ADAPTER_VALUES.read_text(encoding="utf-8"))
-    return {rule["seriesQuery"].partition("{")[0]: rule for rule in values["rules"]["custom"]}
+    return {rule.get("name", {}).get("as", series_of(rule)): rule for rule in values["rules"]["custom"]}
+
+
+def series_of(rule: Data) -> str:
+    """The series that a rule is about."""
+    return str(rule["seriesQuery"]).partition("{")[0]
 
 
 def check_metrics(overlay: Overlay) -> list[str]:
@@ -31,15 +36,14 @@ def check_metrics(overlay: Overlay) -> list[str]:
     return [
         *(problem for scaler in overlay.of_kind("HorizontalPodAutoscaler") for problem in _of_autoscaler(scaler)),
         *(problem for scaled in overlay.of_kind("ScaledObject") for problem in _of_scaled_object(scaled)),
-        *(problem for rule in overlay.of_kind("PrometheusRule") for problem in _of_rules(rule)),
-        *(problem for dashboards in overlay.of_kind("ConfigMap") for problem in _of_dashboards(dashboards)),
+        *_of_rules_and_dashboards(overlay),
     ]
 
 
-def expression_of(rule: Data, metric: str, resource: str) -> str:
-    """What the adapter asks Prometheus for one metric of one object."""
+def expression_of(rule: Data, resource: str) -> str:
+    """What the adapter asks Prometheus for one object of this kind."""
     label = next(name for name, given in rule["resources"]["overrides"].items() if given["resource"] == resource)
-    filled = {"Series": metric, "LabelMatchers": f'namespace="drover",{label}="x"', "GroupBy": label}
+    filled = {"Series": series_of(rule), "LabelMatchers": f'namespace="drover",{label}="x"', "GroupBy": label}
     query = str(rule["metricsQuery"])
     for name, text in filled.items():
         query = query.replace(f"<<.{name}>>", text)
@@ -56,10 +60,11 @@ def _of_autoscaler(scaler: Manifest) -> Iterator[str]:
         if name not in rules:
             yield f"{scaler.title}: adapter-values.yaml has no rule for {name}."
             continue
+        series = series_of(rules[name])
         yield from _of_expression(rules[name]["seriesQuery"], f"{scaler.title}, seriesQuery")
-        yield from _of_expression(expression_of(rules[name], name, resource), f"{scaler.title}, metricsQuery")
-        if name in DECLARED and EXPORTERS.get(exporter) not in DECLARED[name].services:
-            yield f"{scaler.title}: {exporter} does not export {name}, {', '.join(DECLARED[name].services)} does."
+        yield from _of_expression(expression_of(rules[name], resource), f"{scaler.title}, metricsQuery")
+        if series in DECLARED and EXPORTERS.get(exporter) not in DECLARED[series].services:
+            yield f"{scaler.title}: {exporter} does not export {series}, {', '.join(DECLARED[series].services)} does."
 
 
 def _of_scaled_object(scaled: Manifest) -> Iterator[str]:
@@ -70,35 +75,49 @@ def _of_scaled_object(scaled: Manifest) -> Iterator[str]:
             yield f"{scaled.title}: its query {query} counts another namespace."
 
 
-def _of_rules(manifest: Manifest) -> Iterator[str]:
-    known = dict(IN_CLUSTER)
-    for rule in (rule for group in manifest.spec["groups"] for rule in group["rules"]):
-        where = f"{manifest.title}, {rule.get('alert') or rule.get('record')}"
-        try:
-            labels = labels_of(str(rule["expr"]), known)
-        except (UnknownNameError, ValueError) as error:
-            yield f"{where}: {error}"
-            continue
-        if "record" in rule:
-            known[rule["record"]] = labels | rule.get("labels", {}).keys()
+def _of_rules_and_dashboards(overlay: Overlay) -> Iterator[str]:
+    """Both may name what a rule records."""
+    rules = [
+        rule for found in overlay.of_kind("PrometheusRule") for group in found.spec["groups"] for rule in group["rules"]
+    ]
+    known = {**_with_recorded(rules), **_OF_PROMETHEUS}
+    for rule in rules:
+        yield from _of_expression(str(rule["expr"]), f"rule {rule.get('alert') or rule.get('record')}", known)
+    for config in overlay.of_kind("ConfigMap"):
+        if "grafana_dashboard" in config.labels:
+            for file, text in config.data["data"].items():
+                for expression in _queries(json.loads(text)):
+                    yield from _of_expression(expression, f"dashboard {file}", known)
 
 
-def _of_dashboards(config: Manifest) -> Iterator[str]:
-    if "grafana_dashboard" not in config.labels:
-        return
-    for file, text in config.data["data"].items():
-        for expression in everywhere(json.loads(text), "expr"):
-            yield from _of_dashboard_expression(expression, f"dashboard {file}")
+def _with_recorded(rules: list[Data]) -> Series:
+    """What is scraped, and what the rules record of it; a rule may stand before the one that it reads."""
+    known, left = dict(IN_CLUSTER), [rule for rule in rules if "record" in rule]
+    while left:
+        later = []
+        for rule in left:
+            try:
+                labels = labels_of(str(rule["expr"]), known) | rule.get("labels", {}).keys()
+            except UnknownNameError:
+                later.append(rule)
+            else:
+                known[rule["record"]] = known.get(rule["record"], frozenset()) | labels
+        if len(later) == len(left):
+            break  # what is left names what nobody exports: their own expressions say so
+        left = later
+    return known
 
 
-def _of_dashboard_expression(expression: Any, where: str) -> Iterator[str]:
-    if str(expression).lstrip().startswith("{"):  # LogQL
-        return
-    yield from _of_expression(str(expression), where)
+def _queries(dashboard: Data) -> Iterator[str]:
+    """The expressions of a dashboard that go to Prometheus."""
+    for targets in everywhere(dashboard, "targets"):
+        for target in targets:
+            if "expr" in target and target.get("datasource", {}).get("type", "prometheus") == "prometheus":
+                yield str(target["expr"])
 
 
-def _of_expression(expression: str, where: str) -> Iterator[str]:
+def _of_expression(expression: str, where: str, known: Series = IN_CLUSTER) -> Iterator[str]:
     try:
-        labels_of(expression, IN_CLUSTER)
+        labels_of(expression, known)
     except (UnknownNameError, ValueError) as error:
         yield f"{where}: {error}"
