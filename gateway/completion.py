@@ -163,9 +163,11 @@ class Completions:
         while True:
             try:
                 status = await self._jobs.status(prompt.job_id, asked.identity.tenant_id)
+            except JobExpiredError:
+                raise _over(prompt) from None
             except JobNotFoundError:
                 if not prompt.is_open:
-                    raise JobExpiredError(TURN_EXPIRED) from None
+                    raise _over(prompt) from None
                 if asyncio.get_running_loop().time() > give_up_at:
                     raise SessionBusyError() from None  # its gateway died; the session service will free the turn
                 await asyncio.sleep(EARLIER_ACCEPT_POLL_S)
@@ -216,6 +218,13 @@ class Completions:
             await self._prompts.abort(prompt, tenant_id)
         except DroverError as failure:
             log.warning("turn_not_aborted", job_id=prompt.job_id, error=failure.message)  # its sweeper will find it
+
+
+def _over(prompt: Prompt) -> JobExpiredError:
+    """Its headers name the turn, so that who tells it from what is stored can find it."""
+    error = JobExpiredError(TURN_EXPIRED)
+    error.headers["x-job-id"] = prompt.job_id
+    return error
 
 
 def _ending(surface: StreamSurface, ended: Ended) -> bytes:

@@ -5,7 +5,9 @@ import asyncio
 from gateway.jobs import Jobs
 from shared.errors import UnavailableError
 
-PING = ": ping\n\n"
+PING = ": ping\n"
+"""No comment has an empty line behind it: after an event with an id OpenAI's Python client takes that line for the end
+of another event, and its missing data for broken JSON."""
 
 
 class Heartbeat:
@@ -47,4 +49,4 @@ class Heartbeat:
             lines += f": queue position {waiting.position + 1}\n"
         if waiting.load_progress is not None:
             lines += f": loading {self._model} {waiting.load_progress * 100:.0f} %\n"
-        return lines and lines + "\n"
+        return lines

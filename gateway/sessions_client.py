@@ -6,6 +6,8 @@ from pydantic import BaseModel
 from gateway.upstream import Upstream
 from shared.bodies.keys import Identity, VerifyKeyBody
 from shared.bodies.messages import Message
+from shared.bodies.stored_messages import StoredMessageListBody
+from shared.bodies.stored_turns import TurnBody
 from shared.bodies.tokens import DetokenizeBody, InfillBody, TextBody, TokenizeBody, TokensBody
 from shared.bodies.tools import Tool
 from shared.bodies.turns import BeginTurnBody, BegunTurnBody, CountTokensBody, TokenCountBody
@@ -37,6 +39,21 @@ class SessionsClient:
         """Undo a turn that was begun and whose job was not accepted. Raises NotFoundError."""
         headers = {} if tenant_id is None else {TENANT_HEADER: tenant_id}
         await self._upstream.call("POST", f"/internal/turns/{turn_id}/abort", headers=headers)
+
+    async def turn(self, turn_id: str, tenant_id: str) -> TurnBody:
+        """The turn as it stands; what its job has ended with is there. Raises NotFoundError."""
+        answer = await self._upstream.call("GET", f"/internal/turns/{turn_id}", headers={TENANT_HEADER: tenant_id})
+        return TurnBody.model_validate_json(answer.content)
+
+    async def turn_inputs(self, turn_id: str, tenant_id: str, params: dict[str, str]) -> StoredMessageListBody:
+        """A page of the messages that the turn began with. Raises NotFoundError."""
+        path = f"/internal/turns/{turn_id}/inputs"
+        answer = await self._upstream.call("GET", path, params=params, headers={TENANT_HEADER: tenant_id})
+        return StoredMessageListBody.model_validate_json(answer.content)
+
+    async def delete_turn(self, turn_id: str, tenant_id: str) -> None:
+        """Delete a turn, or what a turn of a conversation repeats of its request. Raises NotFoundError."""
+        await self._upstream.call("DELETE", f"/internal/turns/{turn_id}", headers={TENANT_HEADER: tenant_id})
 
     async def count_prompt_tokens(self, model: str, messages: list[Message], tools: tuple[Tool, ...] = ()) -> int:
         """Tokens of the whole prompt, template included, as the worker will see them."""

@@ -24,5 +24,10 @@ def new_message_id() -> str:
     return f"msg_{uuid_utils.uuid7().hex}"
 
 
+def reply_message_id(turn_id: str) -> str:
+    """The message that replies in a turn: a stream of the turn's job names it before it is stored."""
+    return f"msg_{turn_id}"
+
+
 def new_tenant_id() -> str:
     return f"ten_{uuid_utils.uuid7().hex}"

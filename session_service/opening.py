@@ -45,7 +45,7 @@ async def begin_turn(tx: Transaction, body: BeginTurnBody, counter: TokenCounter
         return await _begin_outside(tx, body, new, counter)
     if body.parent_turn_id is not None or not body.is_stored:
         raise BadRequestError("A turn in a session is stored, and goes on from the session's last one.")
-    system = _system_of(body.messages)
+    system = _system_of(body)
     counted = await asyncio.to_thread(count_each, counter, body.model, body.messages)
     return await _begin_in_session(tx, body, body.session_id, counted[: len(system)], counted[len(system) :], counter)
 
@@ -125,8 +125,14 @@ async def _require_ended(tx: Transaction, tenant_id: str, parent_turn_id: str) -
         raise SessionBusyError("The turn to go on from is still in progress; wait until it ends, or cancel it.")
 
 
-def _system_of(messages: Sequence[Message]) -> list[Message]:
-    """The system messages at the beginning. Raises BadRequestError if `messages` cannot begin a session's turn."""
+def _system_of(body: BeginTurnBody) -> list[Message]:
+    """The session's system messages from now on. Raises BadRequestError if the messages cannot begin its turn.
+
+    None for a response, which repeats its request: whatever its items are, they stand in the order they came in.
+    """
+    if body.request is not None:
+        return []
+    messages = body.messages
     system = list(takewhile(lambda message: message.role in SYSTEM_ROLES, messages))
     new = messages[len(system) :]
     if any(message.role in SYSTEM_ROLES for message in new):

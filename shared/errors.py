@@ -2,7 +2,8 @@
 
     DroverError                     500 server_error
     ├── BadRequestError             400 invalid_request_error
-    │   └── ContextLengthExceededError  400 context_length_exceeded
+    │   ├── ContextLengthExceededError  400 context_length_exceeded
+    │   └── PreviousResponseNotFoundError  400 previous_response_not_found
     ├── AuthenticationError         401 invalid_api_key
     ├── PermissionDeniedError       403 permission_denied
     ├── NotFoundError               404 not_found
@@ -61,6 +62,12 @@ class ContextLengthExceededError(BadRequestError):
     """The prompt is longer than the model's context; shorten it or choose a model with a longer context."""
 
     code = "context_length_exceeded"
+
+
+class PreviousResponseNotFoundError(BadRequestError):
+    """The response to go on from does not exist; it may have been deleted, or was not stored."""
+
+    code = "previous_response_not_found"
 
 
 class AuthenticationError(DroverError):

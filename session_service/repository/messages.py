@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import ScalarSelect, Select, and_, delete, func, select, update
 
 from session_service.database import Transaction
-from session_service.identifiers import new_message_id
+from session_service.identifiers import new_message_id, reply_message_id
 from session_service.repository.paging import Found, Page, paged
 from session_service.tables import MessageTable, TurnTable, UsageRecordTable
 from session_service.truncation import CountedMessage
@@ -60,7 +60,7 @@ async def append_reply(tx: Transaction, tenant_id: str, session_id: str, turn_id
     """Add the reply of a turn. A second one breaks the unique index on replies."""
     position = await _next_position(tx, tenant_id, session_id)
     row = _row(tenant_id, session_id, turn_id, position, reply)
-    row.is_reply = True
+    row.id, row.is_reply = reply_message_id(turn_id), True
     tx.add(row)
     await tx.flush()
 

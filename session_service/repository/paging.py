@@ -15,12 +15,16 @@ Order = Literal["asc", "desc"]
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Which part of a list is wanted: what follows `after`, or else what comes right before `before`."""
+    """Which part of a list is wanted: what follows `after`, or else what comes right before `before`.
+
+    `is_inclusive`: the entry at the cursor comes too.
+    """
 
     limit: int
     order: Order
     after: str | None = None
     before: str | None = None
+    is_inclusive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +51,9 @@ async def paged(
     is_ascending = page.order == "asc"
     is_backwards = page.before is not None and page.after is None
     if page.after is not None:
-        statement = statement.where(key > after if is_ascending else key < after)
+        statement = statement.where(_behind(key, after, is_greater=is_ascending, page=page))
     if page.before is not None:
-        statement = statement.where(key < before if is_ascending else key > before)
+        statement = statement.where(_behind(key, before, is_greater=not is_ascending, page=page))
     statement = statement.order_by(key.asc() if is_ascending != is_backwards else key.desc())
     rows = list(await tx.execute(statement.limit(page.limit + 1)))
     if not rows:
@@ -57,6 +61,14 @@ async def paged(
         await _require_cursor(tx, "before", before)
     entries = rows[: page.limit]
     return Found(entries[::-1] if is_backwards else entries, len(rows) > page.limit)
+
+
+def _behind(
+    key: ColumnElement[Any], cursor: ColumnElement[Any] | str | None, *, is_greater: bool, page: Page
+) -> ColumnElement[bool]:
+    if page.is_inclusive:
+        return key >= cursor if is_greater else key <= cursor
+    return key > cursor if is_greater else key < cursor
 
 
 async def _require_cursor(tx: Transaction, name: str, cursor: ColumnElement[Any] | str | None) -> None:

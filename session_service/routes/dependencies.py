@@ -69,15 +69,18 @@ SettledTurn = Depends(_settled_turn)
 
 After = Annotated[str | None, Query(description="the last id of the page before")]
 Before = Annotated[str | None, Query(description="the first id of the page after")]
-Limit = Annotated[int, Query(ge=1, le=100)]
+Limit = Annotated[int, Query(ge=1, le=200)]
+Inclusive = Annotated[bool, Query(description="the entry at the cursor comes too")]
 
 
 def _newest_first(after: After = None, before: Before = None, limit: Limit = 20, order: Order = "desc") -> Page:
     return Page(limit, order, after, before)
 
 
-def _oldest_first(after: After = None, before: Before = None, limit: Limit = 50, order: Order = "asc") -> Page:
-    return Page(limit, order, after, before)
+def _oldest_first(
+    after: After = None, before: Before = None, limit: Limit = 50, order: Order = "asc", inclusive: Inclusive = False
+) -> Page:
+    return Page(limit, order, after, before, inclusive)
 
 
 NewestFirst = Annotated[Page, Depends(_newest_first)]

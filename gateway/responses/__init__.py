@@ -1,0 +1,1 @@
+"""OpenAI's stateful API: responses and conversations, told of turns and sessions."""
