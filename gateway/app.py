@@ -14,6 +14,7 @@ from gateway.routes import (
     conversations,
     embeddings,
     jobs,
+    messages,
     models,
     native,
     overview,
@@ -57,6 +58,7 @@ def build_app(settings: GatewaySettings) -> FastAPI:
         tokens,
         sessions,
         jobs,
+        messages,
         native,
     )
     for room in rooms:

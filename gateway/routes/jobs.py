@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Response
 
+from gateway.anthropic.stream import MessageStream
 from gateway.auth import require_writer
 from gateway.bodies.jobs import JobBody
 from gateway.chat.stream import ChatStream
@@ -36,7 +37,11 @@ EXAMPLE = {
 }
 DESCRIBED = {200: {"content": {"application/json": {"example": EXAMPLE}}}}
 
-SURFACES: dict[str, type[TextStream | NativeStream]] = {"completions": TextStream, "native": NativeStream}
+SURFACES: dict[str, type[TextStream | NativeStream | MessageStream]] = {
+    "completions": TextStream,
+    "native": NativeStream,
+    "messages": MessageStream,
+}
 """APIs whose streams go on in their own form; all others' go on as chat completions."""
 
 
@@ -61,7 +66,7 @@ async def stream_job(
 ) -> Response:
     """The chunks after `Last-Event-ID` (or `starting_after`), then the live ones. 410 when the job's log is gone.
 
-    They have the form of chat completions; those of a job that /v1/completions or /api began have its form.
+    They have the form of chat completions; those of a job that another API began have that API's.
     """
     after_seq = last_event_id if last_event_id is not None else starting_after or 0
     running = await gateway.completions.resume(job_id, identity, after_seq, has_usage=include_usage)

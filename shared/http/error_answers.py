@@ -18,13 +18,18 @@ _log = structlog.get_logger(__name__)
 
 def error_response(error: DroverError) -> JSONResponse:
     """The answer for `error`: status, body, its headers, and Retry-After in whole seconds (at least 1)."""
+    return JSONResponse(error.body(), status_code=error.status, headers=error_headers(error))
+
+
+def error_headers(error: DroverError) -> dict[str, str]:
+    """The headers of `error`'s answer."""
     headers = dict(error.headers)
     retry_after_s = error.retry_after_s
     if retry_after_s is None and error.status == HTTPStatus.SERVICE_UNAVAILABLE:
         retry_after_s = 1
     if retry_after_s is not None:
         headers["Retry-After"] = str(max(1, math.ceil(retry_after_s)))
-    return JSONResponse(error.body(), status_code=error.status, headers=headers)
+    return headers
 
 
 def install_errors(app: FastAPI) -> None:
