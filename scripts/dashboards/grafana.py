@@ -40,6 +40,9 @@ def _dashboard(dashboard: Dashboard) -> Json:
                 "asDropdown": True,
                 "includeVars": True,
                 "keepTime": True,
+                "targetBlank": False,
+                "icon": "dashboard",
+                "tooltip": "Drover's other dashboards",
             }
         ],
         "templating": {"list": [_variable(variable) for variable in dashboard.variables]},
