@@ -128,7 +128,7 @@ class Completions:
             followed = replace(followed, after_seq=0)
         opening = surface.opening()
         heartbeat = Heartbeat(self._jobs, followed.job_id, followed.tenant_id, model, interval_s=self._ping_interval_s)
-        with self._meter.following(model) as timer:
+        with self._meter.following(model, is_return=running.is_return) as timer:
             async with aclosing(self._follower.batches(followed)) as batches:
                 async for batch in batches:
                     if isinstance(batch, Ended):
@@ -185,7 +185,7 @@ class Completions:
         followed = running.followed
         with (
             self._attendance.reading(followed.job_id, is_return=running.is_return),
-            self._meter.following(running.heading.model) as timer,
+            self._meter.following(running.heading.model, is_return=running.is_return) as timer,
         ):
             async with aclosing(self._follower.batches(followed)) as batches:
                 async for batch in batches:

@@ -18,10 +18,11 @@ class StreamMeter:
         instruments.observe("drover_streams_active", lambda: [(self.active, {})])
 
     @contextmanager
-    def following(self, model: str) -> Iterator["TokenTimer"]:
+    def following(self, model: str, *, is_return: bool = False) -> Iterator["TokenTimer"]:
+        """`is_return`: the job was there before this caller, so its first token here is no measure of anything."""
         self.active += 1
         try:
-            yield TokenTimer(model)
+            yield TokenTimer(model, times_first=not is_return)
         finally:
             self.active -= 1
 
@@ -29,18 +30,19 @@ class StreamMeter:
 class TokenTimer:
     """Times one job's tokens as its caller gets them."""
 
-    def __init__(self, model: str):
+    def __init__(self, model: str, *, times_first: bool = True):
         self._labels = {"model": model}
         self._clock = asyncio.get_running_loop().time
         self._started_at = self._clock()
         self._last_at = 0.0
         self._times = 0
+        self._times_first = times_first
 
     def tokens_came(self) -> None:
         place = self._times % SAMPLED_GAPS
         if place == 0:
             self._last_at = self._clock()
-            if not self._times:
+            if self._times_first and not self._times:
                 instruments.TIME_TO_FIRST_TOKEN.record(self._last_at - self._started_at, self._labels)
         elif place == 1:
             instruments.INTER_TOKEN.record(self._clock() - self._last_at, self._labels)

@@ -1,13 +1,14 @@
 """Gives every request its id, its log context and its place in the metrics."""
 
 import re
+from time import perf_counter
 from uuid import uuid4
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.telemetry import log_context
-from shared.telemetry.instruments import REQUESTS
+from shared.telemetry.instruments import REQUEST_DURATION, REQUESTS
 
 GOOD_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"}
@@ -33,12 +34,13 @@ class RequestRecordMiddleware:
             return
         asked = Headers(scope=scope).get("x-request-id", "")
         request_id = asked if GOOD_ID.fullmatch(asked) else f"req_{uuid4().hex}"
-        status = 500
+        status, began = 500, perf_counter()
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                REQUEST_DURATION.record(perf_counter() - began, {"route": _route(scope), "method": _method(scope)})
                 MutableHeaders(scope=message)["x-request-id"] = request_id
             await send(message)
 

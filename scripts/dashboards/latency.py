@@ -75,6 +75,7 @@ LATENCY = Dashboard(
                     "Grows with the answers' length.",
                     _quantiles("drover_job_duration_seconds"),
                     unit="s",
+                    width=12,
                     links_to_traces=True,
                 ),
                 Panel(
@@ -82,6 +83,20 @@ LATENCY = Dashboard(
                     "What of the first token's time is the queue's.",
                     [Query("drover:queue_oldest_age_seconds:max", "{{queue}}")],
                     unit="s",
+                    width=12,
+                ),
+                Panel(
+                    "Answers of the gateway, p95",
+                    "Until an answer begins: a stream begins as soon as its job is accepted.",
+                    [
+                        Query(
+                            "histogram_quantile(0.95, sum by (le, route) (rate("
+                            'drover_request_duration_seconds_bucket{route=~"/v1/.+|/api/.+"}[$__rate_interval])))',
+                            "{{route}}",
+                        )
+                    ],
+                    unit="s",
+                    width=12,
                 ),
                 Panel(
                     "Session and embedding service, p95",
@@ -94,6 +109,7 @@ LATENCY = Dashboard(
                         )
                     ],
                     unit="s",
+                    width=12,
                 ),
             ],
         ),

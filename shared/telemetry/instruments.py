@@ -47,7 +47,7 @@ REQUESTS = _counter(
 REQUEST_DURATION = _histogram(
     "drover_request_duration_seconds",
     "From a request's arrival to the beginning of its answer.",
-    ("session-service", "embedding"),
+    _HTTP,
     {"route": ANY, "method": ANY},
 )
 TIME_TO_FIRST_TOKEN = _histogram(
