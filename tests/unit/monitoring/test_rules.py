@@ -1,9 +1,10 @@
 import re
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
 
+from shared.telemetry.metric import Service
 from tests.metric_names import labels_of
 from tests.unit.monitoring.rule_files import ALERTS, RECORDINGS, ROOT, Alert, with_recorded
 
@@ -77,3 +78,15 @@ def test_no_two_alerts_have_one_name() -> None:
     names = [alert.name for alert in ALERTS]
 
     assert len(names) == len(set(names))
+
+
+def test_the_jobs_and_services_that_alerts_name_are_those_that_prometheus_scrapes() -> None:
+    scraped = yaml.safe_load((ROOT / "deploy" / "monitoring" / "prometheus" / "prometheus.yml").read_text("utf-8"))
+    jobs = {config["job_name"] for config in scraped["scrape_configs"]}
+    expressions = " ".join(alert.expression for alert in ALERTS)
+    named = {job for found in re.findall(r'job=~"([^"]+)"', expressions) for job in found.split("|")}
+    services = set(re.findall(r'service_name="drover-([^"]+)"', expressions))
+
+    assert named
+    assert named <= jobs
+    assert services == set(get_args(Service)) - {"worker"}, "a worker is not missed: see NoWorkers"
