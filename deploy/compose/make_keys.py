@@ -1,4 +1,4 @@
-"""Compose's one-shot `keys`: stores the two keys of .env, and refuses public secrets where other machines can call."""
+"""Compose's one-shot `keys`: stores the two keys of .env, and says how to call the stack with them."""
 
 import ipaddress
 import os
@@ -7,6 +7,8 @@ import sys
 
 PUBLIC = "development-only"
 SECRETS = ("DROVER_API_KEY", "DROVER_ADMIN_KEY", "DROVER_INTERNAL_TOKEN", "SESSION_KEY_PEPPER", "DATABASE_URL")
+
+BODY = '{"model":"drover-tiny","stream":true,"messages":[{"role":"user","content":"What is the capital of France?"}]}'
 
 
 def is_loopback(address: str) -> bool:
@@ -37,8 +39,22 @@ def make_key(key: str, role: str) -> None:
         sys.exit(made.returncode)
 
 
+def welcome(address: str, port: str, key: str) -> str:
+    """What a person wants to know; the key only if it is public anyway, because logs are kept."""
+    host = "127.0.0.1" if address in ("0.0.0.0", "[::]", "::") else address
+    url = f"http://{host}:{port}"
+    shown = key if PUBLIC in key else "$DROVER_API_KEY"
+    known = f"{key}  (public: for this machine only)" if PUBLIC in key else "DROVER_API_KEY of .env"
+    return (
+        f"Drover will be at {url}\n"
+        f"key: {known}\n"
+        f'curl -N {url}/v1/chat/completions -H "Authorization: Bearer {shown}" -H "Content-Type: application/json" '
+        f"-d '{BODY}'\n"
+    )
+
+
 if __name__ == "__main__":
     refuse_public_secrets()
     make_key(os.environ["DROVER_API_KEY"], "user")
     make_key(os.environ["DROVER_ADMIN_KEY"], "admin")
-    sys.stdout.write("the tenant `default` has its keys\n")
+    sys.stdout.write(welcome(os.environ["DROVER_BIND"], os.environ["DROVER_PORT"], os.environ["DROVER_API_KEY"]))

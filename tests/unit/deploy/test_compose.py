@@ -24,7 +24,7 @@ OURS = {
     "embedding-service": EmbeddingSettings,
     "migrations": SessionSettings,
 }
-ONE_SHOTS = {"migrations", "keys", "models", "welcome", "drover"}
+ONE_SHOTS = {"migrations", "keys", "models", "drover"}
 WITHOUT_A_SHELL = {"otel-collector", "log-shipper"}
 """Their image is one program that can ask nothing."""
 ROOT_AT_FIRST = {"postgres"}

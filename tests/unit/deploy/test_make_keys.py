@@ -1,8 +1,10 @@
+import json
 import re
+import shlex
 
 import pytest
 
-from deploy.compose.make_keys import SECRETS, is_loopback, refuse_public_secrets
+from deploy.compose.make_keys import SECRETS, is_loopback, refuse_public_secrets, welcome
 from tests.unit.deploy.files import compose_variables, compose_with_defaults
 
 KEY_FORM = re.compile(r"drv_[0-9a-z]{4,32}_[0-9A-Za-z_-]{16,128}")
@@ -45,3 +47,20 @@ def test_other_addresses_are_not_this_machine_alone(address: str) -> None:
 @pytest.mark.parametrize("name", ["DROVER_API_KEY", "DROVER_ADMIN_KEY"])
 def test_the_public_keys_have_the_form_of_keys(name: str) -> None:
     assert KEY_FORM.fullmatch(compose_variables()[name])
+
+
+def test_the_line_of_curl_can_be_pasted() -> None:
+    key = compose_variables()["DROVER_API_KEY"]
+
+    words = shlex.split(welcome("127.0.0.1", "8080", key).splitlines()[-1])
+
+    assert words[:3] == ["curl", "-N", "http://127.0.0.1:8080/v1/chat/completions"]
+    assert f"Authorization: Bearer {key}" in words
+    assert json.loads(words[-1])["model"] == "drover-tiny"
+
+
+def test_a_key_that_is_not_public_is_not_logged() -> None:
+    said = welcome("0.0.0.0", "80", "drv_abcd_0123456789abcdef0123")
+
+    assert "0123456789abcdef" not in said
+    assert "http://127.0.0.1:80/" in said
