@@ -1,6 +1,6 @@
 # Two commands matter: `make demo` and `make test`. `make` alone lists all of them.
 .DEFAULT_GOAL := help
-.PHONY: fault soak k8s-check dashboards rules help demo run test setup models model-tiny lint style types imports fmt migration lock image-locks images clean
+.PHONY: fault soak load k8s-check dashboards rules help demo run test setup models model-tiny lint style types imports fmt migration lock image-locks images clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -25,6 +25,11 @@ soak: setup ## F1, F9 and F12 mixed, with memory, descriptors and keys watched: 
 ##@ Kubernetes
 k8s-check: setup ## Render every overlay of k8s/ with kubectl, validate it, and compare it with the services' code
 	@$(BIN)/python -m k8s.check
+
+##@ Measure it
+load: setup ## Load a server, write a report: make load URL=… KEY=… [SHAPE=spike] [USERS=16] [DURATION=60] [MIX=chat=8,session=3] [ARGS="--max-ttft-p95-ms 500"]
+	@test -n "$(URL)" || { echo 'Say URL=http://… (and KEY=…); `make run` prints both for a stack of yours.'; exit 2; }
+	$(BIN)/python -m tests.load --url $(URL) $(if $(KEY),--key $(KEY)) --shape $(or $(SHAPE),steady) --users $(or $(USERS),16) --mix $(or $(MIX),chat) $(if $(DURATION),--duration $(DURATION)) $(ARGS)
 
 ##@ Set-up
 setup: ## Make .venv from the lock; does nothing when it is up to date

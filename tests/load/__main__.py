@@ -6,6 +6,7 @@ Exit status: 0; 1 if a threshold was missed or nothing succeeded; 2 if it could 
 
 import argparse
 import logging
+import os
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -52,7 +53,8 @@ def _parser() -> argparse.ArgumentParser:
     shapes = "; ".join(f"{shape.name}: {shape.words}" for shape in SHAPES.values())
     parser.add_argument("--shape", choices=SHAPES, default="steady", help=shapes.replace("%", "%%"))
     parser.add_argument("--url", required=True, help="the server, with or without /v1")
-    parser.add_argument("--key", default="none", help="its API key")
+    key = os.environ.get("DROVER_API_KEY", "none")
+    parser.add_argument("--key", default=key, help="its API key; default: DROVER_API_KEY")
     parser.add_argument("--users", type=int, default=16)
     parser.add_argument("--duration", type=float, metavar="S", help="seconds; each shape has its own default")
     parser.add_argument("--mix", default="chat", help="workloads by weight, like chat=8,session=3,embeddings=1")
