@@ -23,9 +23,22 @@ class CliSettings(Settings):
     database_url: str = Field(
         default="", validation_alias="DATABASE_URL", description="a Postgres of yours instead of the embedded one"
     )
-    url: str = Field(default="", validation_alias="DROVER_URL", description="the gateway that the commands call")
+    url: str = Field(
+        default="",
+        validation_alias="DROVER_URL",
+        description="the gateway that the commands call, or several with commas",
+    )
     api_key: SecretStr = Field(
         default=SecretStr(""), validation_alias="DROVER_API_KEY", description="the key that the commands send"
+    )
+
+    session: str = Field(
+        default="", validation_alias="DROVER_SESSION", description="the session in which `drover chat` goes on"
+    )
+    xdg_state_home: str = Field(
+        default="",
+        validation_alias="XDG_STATE_HOME",
+        description="where `drover chat` keeps the lines that were typed; empty: ~/.local/state",
     )
 
     @property

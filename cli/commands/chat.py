@@ -1,115 +1,95 @@
-"""`drover chat`: a conversation in the terminal, or one message a line from a pipe."""
+"""`drover chat`: a conversation on the terminal, or one message from the command line, a file or a pipe."""
 
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, TextIO
+from typing import Annotated
 
 import typer
 
-from cli.api import Api, ApiError, Reply
-from cli.options import DEFAULT_STATE_DIR, StateDirOption
+from cli.answering import Speaker
+from cli.client.errors import ApiError
+from cli.conversation import Conversation
+from cli.exit_status import INTERRUPTED
+from cli.inputs import joined, piped_text, read_text
+from cli.sampling import MaxTokensOption, Sampling, SeedOption, StopOption, TemperatureOption, TopPOption
+from cli.server import Server, calls_server
 from cli.settings import CliSettings
-from cli.target import find_target
-from cli.terminal import console, errors, errors_as_sentences, fail, write
-
-_HELP = "Ctrl-C stops a reply, /new begins a new session, /quit or Ctrl-D ends."
+from cli.suggestions import chat_models, sessions
+from cli.terminal import is_terminal
 
 
+@calls_server
 def chat(
-    session: Annotated[str | None, typer.Option(help="Go on with this session instead of a new one.")] = None,
-    system: Annotated[str | None, typer.Option(help="The new session's system message.")] = None,
-    model: Annotated[str | None, typer.Option(help="The model.  [default: the stack's first]")] = None,
-    temperature: Annotated[float | None, typer.Option(help="0: always the likeliest token.")] = None,
-    url: Annotated[str | None, typer.Option(help="The gateway.  [default: DROVER_URL, or the stack's]")] = None,
-    api_key: Annotated[str | None, typer.Option(help="The key.  [default: DROVER_API_KEY, or the stack's]")] = None,
-    state_dir: StateDirOption = DEFAULT_STATE_DIR,
+    server: Server,
+    message: Annotated[list[str] | None, typer.Argument(help="What to say; without it you are asked.")] = None,
+    files: Annotated[
+        list[str] | None, typer.Option("--file", "-f", help="A text to send along; '-' is standard input.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="[default: the stack's first]", autocompletion=chat_models)
+    ] = None,
+    session: Annotated[
+        str | None,
+        typer.Option("--session", "-s", help="Go on there: an id, a part of it, or 'last'.", autocompletion=sessions),
+    ] = None,
+    is_new: Annotated[bool, typer.Option("--new", help="A new session, whatever DROVER_SESSION says.")] = False,
+    system: Annotated[str | None, typer.Option(help="The session's system message, from now on.")] = None,
+    by_lines: Annotated[bool, typer.Option("--lines", help="Each line of standard input is a message.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object for each answer.")] = False,
+    max_tokens: MaxTokensOption = None,
+    temperature: TemperatureOption = None,
+    top_p: TopPOption = None,
+    seed: SeedOption = None,
+    stop: StopOption = None,
 ) -> None:
     """Talk to a model; the server keeps the conversation."""
-    with errors_as_sentences():
-        target = find_target(CliSettings.load(), state_dir, url, api_key)
+    if is_new and session:
+        raise typer.BadParameter("--new and --session exclude each other.")
+    conversation = Conversation(
+        server.api,
+        server.chat_model(model),
+        system=system,
+        sampling=Sampling(max_tokens, temperature, top_p, seed, stop or None),
+    )
+    speaker = Speaker(as_json=as_json, is_verbose=server.is_verbose)
+    asks = not (message or files or by_lines) and is_terminal(sys.stdin) and is_terminal(sys.stdout)
+    if asks and as_json:
+        raise typer.BadParameter("--json needs a message: on the command line, with -f, or through a pipe.")
+    messages = [] if asks else _messages(message or [], files or [], by_lines=by_lines)
+    if words := "" if is_new else session or server.settings.session:
+        conversation.session_id = server.api.sessions.find(words)
+    if asks:
+        _ask(conversation, speaker, server.settings)
+    for text in messages:
+        _answer(conversation, speaker, text)
+
+
+def _messages(message: list[str], files: list[str], *, by_lines: bool) -> list[str]:
+    """Raises InputError, and BadParameter where there is nothing to say."""
+    given = [" ".join(message), *map(read_text, files)]
+    piped = "" if "-" in files else piped_text()
+    texts = [joined(given), *piped.splitlines()] if by_lines else [joined([*given, piped])]
+    texts = [text for text in texts if text.strip()]
+    if not texts:
+        raise typer.BadParameter("There is nothing to say: give a message, -f FILE, or text through a pipe.")
+    return texts
+
+
+def _answer(conversation: Conversation, speaker: Speaker, text: str) -> None:
+    """Raises ApiError; Ctrl-C ends the command when the answer is cancelled on the server."""
     try:
-        api = Api(target.urls, target.api_key)
-        if session:
-            api.session(session)
-        chosen = model or target.model or next(iter(api.models()), "")
-        conversation = _Conversation(api, chosen, session or api.create_session(system), system, temperature)
-    except ApiError as error:
-        raise fail(str(error)) from error
-    is_interactive = _is_terminal(sys.stdin) and _is_terminal(sys.stdout)
-    if is_interactive:
-        console.print(f"{chosen}, session {conversation.session_id}. {_HELP}", style="dim")
-    messages = _typed(state_dir) if is_interactive else _piped()
-    if not conversation.hold(messages, is_interactive):
-        raise typer.Exit(1)
+        generation = conversation.say(text, speaker.status.show)
+        is_whole = speaker.say(generation, "content", session_id=conversation.session_id, model=conversation.model)
+    except ApiError:
+        conversation.take_back()
+        raise
+    if not is_whole:
+        raise typer.Exit(INTERRUPTED)
 
 
-@dataclass
-class _Conversation:
-    api: Api
-    model: str
-    session_id: str
-    system: str | None
-    temperature: float | None
+def _ask(conversation: Conversation, speaker: Speaker, settings: CliSettings) -> None:
+    from cli.chat_room.history_file import history_file
+    from cli.chat_room.line_editor import LineEditor  # half a second to load, and only a terminal needs it
+    from cli.chat_room.room import Room
+    from cli.chat_room.slash_commands import COMMANDS
 
-    def hold(self, messages: Iterator[str], is_interactive: bool) -> bool:
-        """Answer every message; from a pipe, the first error ends it. False after such an error."""
-        for message in messages:
-            try:
-                if message == "/new":
-                    self.session_id = self.api.create_session(self.system)
-                    console.print(f"session {self.session_id}", style="dim")
-                    continue
-                if not self._answer(message) and not is_interactive:
-                    return False
-            except ApiError as error:
-                errors.print(str(error), style="red")
-                if not is_interactive:
-                    return False
-        return True
-
-    def _answer(self, message: str) -> bool:
-        """Print the reply as it comes; Ctrl-C cancels it, the session goes on. False when it was cancelled."""
-        reply = Reply()
-        try:
-            for piece in self.api.stream(reply, self.model, self.session_id, message, self.temperature):
-                write(piece)
-        except KeyboardInterrupt:
-            self.api.cancel(reply)
-            console.print(" [cancelled]", style="dim")
-            return False
-        console.print()
-        return True
-
-
-def _typed(state_dir: Path) -> Iterator[str]:
-    """What the person types, until /quit or Ctrl-D."""
-    from prompt_toolkit import PromptSession  # half a second to load, and only a terminal needs it
-    from prompt_toolkit.history import FileHistory, History, InMemoryHistory
-
-    history: History = FileHistory(str(state_dir / "chat_history")) if state_dir.is_dir() else InMemoryHistory()
-    prompt: PromptSession[str] = PromptSession(history=history)
-    while True:
-        try:
-            message = prompt.prompt("> ").strip()
-        except KeyboardInterrupt:
-            continue
-        except EOFError:
-            return
-        if message == "/quit":
-            return
-        if message:
-            yield message
-
-
-def _is_terminal(stream: TextIO | None) -> bool:
-    """Python has None for a stream that was closed before it started."""
-    return stream is not None and stream.isatty()
-
-
-def _piped() -> Iterator[str]:
-    """The lines of standard input that hold something."""
-    for line in sys.stdin or ():
-        if message := line.strip():
-            yield message
+    Room(conversation, speaker, LineEditor(history_file(settings), list(COMMANDS))).hold()

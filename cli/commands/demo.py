@@ -5,7 +5,10 @@ import tempfile
 import threading
 from pathlib import Path
 
-from cli.api import Api, ApiError, Reply
+from cli.client.api import Api
+from cli.client.errors import ApiError
+from cli.conversation import Conversation
+from cli.sampling import Sampling
 from cli.settings import CliSettings
 from cli.stack.assembly import StackOptions
 from cli.stack.description import StackDescription
@@ -49,9 +52,9 @@ class _Conversation:
     def _hold(self, stack: StackDescription, when_over: threading.Event) -> None:
         try:
             api = Api(stack.gateways, stack.api_key)
-            session_id = api.create_session()
+            talk = Conversation(api, stack.model, sampling=Sampling(temperature=0))
             console.print(f"\nA conversation with {stack.model} through {stack.url}/v1/chat/completions:\n")
-            answers = [_turn(api, stack.model, session_id, message) for message in _TURNS]
+            answers = [_turn(talk, message) for message in _TURNS]
             if _RECALLED not in answers[-1]:
                 raise ApiError("The model did not recall the name: something is wrong with models/drover-tiny.gguf.")
             self.is_held = True
@@ -61,19 +64,20 @@ class _Conversation:
             when_over.set()
 
 
-def _turn(api: Api, model: str, session_id: str, message: str) -> str:
+def _turn(talk: Conversation, message: str) -> str:
     """Print the message and the reply as it comes, with its figures; answers the reply."""
     console.print(f"you    {message}", style="bold")
     write(f"{'model':7}")
-    reply = Reply()
-    pieces = []
-    for piece in api.stream(reply, model, session_id, message, temperature=0):
-        write(piece)
-        pieces.append(piece)
-    first_ms, last_ms = reply.seconds_to_first_text * 1000, reply.seconds_to_last_text * 1000
-    figures = f"first text after {first_ms:.0f} ms, all {reply.completion_tokens} tokens after {last_ms:.0f} ms"
-    console.print(f"\n       ({figures})\n", style="dim")
-    return "".join(pieces)
+    generation = talk.say(message, lambda said: None)
+    for piece in generation.pieces():
+        write(piece.text)
+    answer = generation.answer
+    first_ms, last_ms = answer.seconds_to_first_text * 1000, answer.seconds_to_last_text * 1000
+    tokens = answer.usage.get("completion_tokens", 0)
+    console.print(
+        f"\n       (first text after {first_ms:.0f} ms, all {tokens} tokens after {last_ms:.0f} ms)\n", style="dim"
+    )
+    return answer.text
 
 
 def _say_where_to_go() -> None:

@@ -9,5 +9,9 @@ class StackRunsError(StackError):
     """A stack already runs in this state directory."""
 
 
+class NoServerError(StackError):
+    """Nothing says where a server is."""
+
+
 class StopRequestedError(Exception):
     """Ctrl-C, SIGTERM or `drover down` while the stack was still starting."""

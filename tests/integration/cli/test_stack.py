@@ -18,7 +18,8 @@ import httpx
 import psutil
 import pytest
 
-from cli.api import Api, Reply
+from cli.client.api import Api
+from cli.conversation import Conversation
 
 ROOT = Path(__file__).parents[3]
 
@@ -145,32 +146,22 @@ def test_killed_processes_come_back_with_new_pids_and_the_stack_serves_again(sta
 
 def test_a_reply_that_loses_its_gateway_goes_on_through_another(state_dir: Path) -> None:
     stack = read(state_dir)
-    api = Api(stack["gateways"], stack["api_key"])
-    session_id = api.create_session()
-    reply = Reply()
+    conversation = Conversation(Api(stack["gateways"], stack["api_key"]), stack["model"])
+    generation = conversation.say("Tell me a story.", lambda said: None)
 
-    pieces = api.stream(reply, stack["model"], session_id, "Tell me a story.")
-    text = next(pieces)
+    pieces = generation.pieces()
+    next(pieces)
     os.kill(pids(state_dir)["gateway-1"], signal.SIGKILL)
-    text += "".join(pieces)
+    list(pieces)
 
-    assert reply.is_over
-    assert reply.finish_reason == "stop"
+    answer = generation.answer
+    assert (answer.is_over, answer.finish_reason) == (True, "stop")
     wait_until(lambda: is_ready(stack["url"]))
     stored = httpx.get(
-        f"{stack['url']}/v1/sessions/{session_id}/messages", headers={"Authorization": f"Bearer {stack['api_key']}"}
+        f"{stack['url']}/v1/sessions/{conversation.session_id}/messages",
+        headers={"Authorization": f"Bearer {stack['api_key']}"},
     )
-    assert [message["content"] for message in stored.json()["data"]] == ["Tell me a story.", text]
-
-
-def test_chat_answers_each_line_of_a_pipe_and_refuses_in_one_sentence(state_dir: Path) -> None:
-    told = drover("chat", "--state-dir", str(state_dir), stdin="Hello.\nTell me a story.\n")
-    refused = drover("chat", "--state-dir", str(state_dir), "--model", "no-such-model", stdin="Hello.\n")
-
-    assert told.returncode == 0, told.stderr
-    assert len(told.stdout.splitlines()) >= 2
-    assert refused.returncode == 1
-    assert refused.stderr.startswith("The model 'no-such-model' does not exist")
+    assert [message["content"] for message in stored.json()["data"]] == ["Tell me a story.", answer.text]
 
 
 def test_down_leaves_no_process_and_no_description(state_dir: Path) -> None:
