@@ -1,127 +1,95 @@
-"""Measures the whole stack: time to first token and tokens per second at 1 and 16 streams.
+"""Measures the whole stack beside llama-server alone and beside LiteLLM's proxy before llama-server.
 
-    .venv/bin/python -m tests.load.stack_bench                      # starts a stack of its own
-    .venv/bin/python -m tests.load.stack_bench --state-dir .drover  # one that runs
-    .venv/bin/python -m tests.load.stack_bench --peer http://127.0.0.1:9000  # and, say, llama-server beside it
+    .venv/bin/python -m tests.load.stack_bench --litellm                 # all three, two models, some minutes
+    .venv/bin/python -m tests.load.stack_bench --models tiny --rounds 3 --write-docs
+    .venv/bin/python -m tests.load.stack_bench --state-dir .drover       # a stack that runs, by itself
+    .venv/bin/python -m tests.load.stack_bench --state-dir .drover --peer http://127.0.0.1:9000
 
-The peer is any server with OpenAI's chat completions; start llama-server with the same GGUF, slots and threads:
-`llama-server -m models/drover-tiny.gguf -np 16 -c 8192 -t 2 --port 9000`. Rounds of all servers and stream counts are
-interleaved in one run, because the machine may be small and busy; the table gives medians over the rounds.
+It starts every server by itself: llama-server from --llama-server, LLAMA_SERVER or llama-cpp-python's own source
+(built once, ten minutes), LiteLLM in an environment of its own under .build. All get the same GGUF, slots, context and
+threads. Rounds of all servers and stream counts are interleaved in one run, because the machine may be small and busy;
+on a busy one read the ratios, which compare what was measured within one round.
 """
 
 import argparse
 import asyncio
-import json
-import statistics
-import time
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import httpx
+from tests.load import stack_bench_report as report
+from tests.load.engine_bench_build import program
+from tests.load.engine_bench_models import MODELS
+from tests.load.stack_bench_rounds import Measured, measure
+from tests.load.stack_bench_sides import Setup, Target, drover, litellm, llama_server, of_stack
+from tests.stack import ROOT, Stack
+from worker.hardware import decode_threads, useful_threads
 
-from tests.stack import Stack, running_stack
-
-PROMPT = "Tell me a story."
-
-
-@dataclass(frozen=True)
-class Target:
-    """A server to measure."""
-
-    url: str
-    api_key: str
-    model: str
-
-
-@dataclass(frozen=True)
-class Stream:
-    """One stream's figures: seconds to the first token and in all, and its tokens."""
-
-    first_token_s: float
-    total_s: float
-    tokens: int
-
-
-async def read_stream(client: httpx.AsyncClient, target: Target, number: int, max_tokens: int) -> Stream:
-    """Read one stream to its end."""
-    body = {
-        "model": target.model,
-        "messages": [{"role": "user", "content": PROMPT}],
-        "max_tokens": max_tokens,
-        "seed": number,
-        "ignore_eos": True,
-        "stream": True,
-        "stream_options": {"include_usage": True},
-    }
-    begun = time.perf_counter()
-    first = 0.0
-    tokens = 0
-    async with client.stream("POST", f"{target.url}/v1/chat/completions", json=body) as response:
-        response.raise_for_status()
-        async for line in response.aiter_lines():
-            if not line.startswith("data: {"):
-                continue
-            chunk = json.loads(line[6:])
-            if not first and any(choice["delta"].get("content") for choice in chunk["choices"]):
-                first = time.perf_counter() - begun
-            if usage := chunk.get("usage"):
-                tokens = usage["completion_tokens"]
-    return Stream(first, time.perf_counter() - begun, tokens)
-
-
-async def measure(target: Target, streams: int, max_tokens: int) -> tuple[list[Stream], float]:
-    """Run that many streams at once; their figures and tokens per second in all."""
-    limits = httpx.Limits(max_connections=streams)
-    headers = {"Authorization": f"Bearer {target.api_key}"}
-    async with httpx.AsyncClient(headers=headers, limits=limits, timeout=120) as client:
-        begun = time.perf_counter()
-        done = await asyncio.gather(*(read_stream(client, target, n, max_tokens) for n in range(streams)))
-        return list(done), sum(stream.tokens for stream in done) / (time.perf_counter() - begun)
-
-
-async def run(targets: dict[str, Target], rounds: int, max_tokens: int) -> None:
-    """Measure and print the table."""
-    results: dict[tuple[int, str], list[tuple[list[Stream], float]]]
-    results = {(streams, name): [] for streams in (1, 16) for name in targets}
-    for target in targets.values():
-        await measure(target, 16, 8)
-    for _ in range(rounds):
-        for (streams, name), found in results.items():
-            found.append(await measure(targets[name], streams, max_tokens))
-    print("| streams | server | tokens/s | TTFT p50 ms | TTFT p99 ms |\n|---|---|---|---|---|")
-    for (streams, name), found in results.items():
-        firsts = sorted(stream.first_token_s * 1000 for figures, _ in found for stream in figures)
-        rate = statistics.median(rate for _, rate in found)
-        p99 = firsts[min(len(firsts) - 1, int(len(firsts) * 0.99))]
-        print(f"| {streams} | {name} | {rate:.0f} | {statistics.median(firsts):.1f} | {p99:.1f} |")
-
-
-@contextmanager
-def drover(options: argparse.Namespace) -> Iterator[Target]:
-    """The stack that the options name, or a new one for this run."""
-    if options.state_dir:
-        stack = Stack(Path(options.state_dir))
-        yield Target(stack.url, stack.api_key, stack.model)
-    else:
-        with running_stack("--gateways", "1", "--workers", "1") as stack:
-            yield Target(stack.url, stack.api_key, stack.model)
+_TINY = "tiny"
+_WORDS = {_TINY: "drover-tiny (2 M parameters, Q8_0)", "15m": f"15m: {MODELS['15m'].words}, random weights, Q8_0"}
 
 
 def main() -> None:
+    options = _options()
+    before = os.getloadavg()[0]
+    tables = []
+    for name in options.models.split(","):
+        measured = Measured(_WORDS[name], _setup(name))
+        with _targets(options, measured.setup) as targets:
+            asyncio.run(
+                measure(measured, targets, options.streams, rounds=options.rounds, max_tokens=options.max_tokens)
+            )
+        tables.append(report.table(measured))
+    preface = report.preface(options.rounds, options.max_tokens, (before, os.getloadavg()[0]))
+    text = "\n\n".join([preface, *tables])
+    print(text)
+    if options.write_docs:
+        report.write_docs(text)
+
+
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--state-dir", help="of a stack that runs")
-    parser.add_argument("--peer", help="URL of another server to measure beside it")
-    parser.add_argument("--peer-key", default="none")
-    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--models", help=f"of {','.join(_WORDS)}; default: both, or tiny for a stack that runs")
+    parser.add_argument("--streams", default="1,4,16")
+    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--max-tokens", type=int, default=200)
+    parser.add_argument(
+        "--llama-server", type=Path, help="the program; default: LLAMA_SERVER, or one built from source"
+    )
+    parser.add_argument("--litellm", action="store_true", help="LiteLLM's proxy before llama-server, too")
+    parser.add_argument("--state-dir", type=Path, help="of a stack that runs: no server is started")
+    parser.add_argument("--peer", help="URL of another server that runs, to measure beside it")
+    parser.add_argument("--peer-key", default="none")
+    parser.add_argument("--write-docs", action="store_true", help="put the tables into docs/performance.md")
     options = parser.parse_args()
-    with drover(options) as target:
-        targets = {"drover": target}
+    options.streams = sorted(int(count) for count in options.streams.split(","))
+    options.models = options.models or (_TINY if options.state_dir else ",".join(_WORDS))
+    if unknown := set(options.models.split(",")) - set(_WORDS):
+        parser.error(f"--models knows {', '.join(_WORDS)}, not {', '.join(unknown)}")
+    return options
+
+
+def _setup(name: str) -> Setup:
+    path = ROOT / "models" / "drover-tiny.gguf" if name == _TINY else MODELS[name].path
+    return Setup(path, useful_threads(path.stat().st_size, at_most=decode_threads()))
+
+
+@contextmanager
+def _targets(options: argparse.Namespace, setup: Setup) -> Iterator[list[Target]]:
+    """What the options name, Drover first."""
+    with ExitStack() as started:
+        if options.state_dir:
+            targets = [of_stack(Stack(options.state_dir))]
+        else:
+            targets = [started.enter_context(drover(setup))]
+            peer = started.enter_context(llama_server(options.llama_server or program("llama-server"), setup))
+            targets.append(peer)
+            if options.litellm:
+                targets.append(started.enter_context(litellm(peer)))
         if options.peer:
-            targets["peer"] = Target(options.peer, options.peer_key, target.model)
-        asyncio.run(run(targets, options.rounds, options.max_tokens))
+            targets.append(Target("peer", options.peer, options.peer_key, targets[0].model))
+        yield targets
 
 
 if __name__ == "__main__":
