@@ -31,7 +31,7 @@ CASES = [
     Case("worker", "7 GB model, 60 s to load", Workload(32, 15.0, 5.0, 15.0, 60.0, 30.0), 250),
     Case("worker", "40 GB model, 240 s to load", Workload(32, 15.0, 5.0, 15.0, 240.0, 30.0), 250),
     Case("gateway", "streams of 15 s", Workload(100, 15.0, 5.0, 5.0, 3.0, 120.0, weight=20), 180),
-    Case("embedding-service", "100 texts/s a pod", Workload(64, 0.64, 0.5, 10.0, 5.0, 20.0), 400),
+    Case("embedding-service", "batches of 8 texts, 2 s each", Workload(16, 2.0, 2.0, 10.0, 5.0, 20.0, weight=8), 90),
 ]
 
 
@@ -88,11 +88,13 @@ def main() -> None:
     chosen = parser.parse_args()
     found = overlay(OVERLAY)
     for case in CASES:
+        if chosen.variants and case.service != "worker":
+            continue
         scaler = autoscaler_of(found, case.service)
         print(f"\n{case.service}: {case.words}, {case.users * case.load.weight} users")
-        if chosen.variants and case.service == "worker":
+        if chosen.variants:
             _print_variants(case, scaler, scrape_s(found), chosen.seed)
-        elif not chosen.variants:
+        else:
             print(HEADER.format(first="shape"))
             for scenario in scenarios(case.users):
                 outcome = simulate(scaler, case.load, scenario, scrape_s=scrape_s(found), seed=chosen.seed)

@@ -49,10 +49,13 @@ def main() -> None:
     if homeless := sorted(models.keys() - sources.keys()):
         sys.exit(f"sources.toml does not say where {', '.join(homeless)} comes from.")
     known = held()
-    for name, model in sorted(models.items(), key=lambda named: "base" in named[1]):  # adapters after their bases
-        if name not in known:
-            subprocess.run(command(name, model, sources[name]), check=False)
-    known = held()
+    missing = sorted(
+        models.keys() - known.keys(), key=lambda name: "base" in models[name]
+    )  # adapters after their bases
+    for name in missing:
+        subprocess.run(command(name, models[name], sources[name]), check=False)
+    if missing:
+        known = held()
     if problems := [found for name, model in models.items() if (found := problem(name, model, known.get(name)))]:
         sys.exit("\n".join(problems))
     sys.stdout.write(f"the volume has {', '.join(sorted(models))}, digests compared\n")
