@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import httpx
+import openai
 import psycopg
 import pytest
 import uvicorn
@@ -82,9 +82,14 @@ class Sessions:
 
 @pytest.fixture(scope="session")
 def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The real catalogue; drover-tiny has random weights, for only its vocabulary matters here."""
+    """The real catalogue; drover-tiny has random weights, for only its vocabulary matters here.
+
+    roomy is the same model with room for the description of tools.
+    """
     folder = tmp_path_factory.mktemp("models")
-    shutil.copy(ROOT / "models" / "models.toml", folder)
+    roomy = '[models.roomy]\nfile = "drover-tiny.gguf"\nkind = "chat"\ncontext_length = 4096\n'
+    known = (ROOT / "models" / "models.toml").read_text(encoding="utf-8")
+    (folder / "models.toml").write_text(f"{known}\n{roomy}", encoding="utf-8")
     write_random_gguf(folder / "drover-tiny.gguf")
     return folder
 
@@ -181,6 +186,13 @@ def start_gateway(gateway_settings: dict[str, Any], redis_url: str) -> Iterator[
 @pytest.fixture
 def http(gateway: str, api_key: str) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=gateway, headers={"Authorization": f"Bearer {api_key}"}, timeout=20) as client:
+        yield client
+
+
+@pytest.fixture
+def openai_client(gateway: str, api_key: str) -> Iterator[openai.OpenAI]:
+    """OpenAI's own client."""
+    with openai.OpenAI(base_url=f"{gateway}/v1", api_key=api_key, max_retries=0) as client:
         yield client
 
 
