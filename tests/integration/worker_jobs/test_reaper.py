@@ -1,9 +1,11 @@
 import asyncio
+import re
 import time
 
 import pytest
 
 from shared.ledger import Claimed, Hint, Ledger
+from shared.telemetry import configure_metrics, render_metrics
 from tests.integration.worker_jobs.workers import Jobs
 from worker.broker import Broker
 from worker.reaper import Reaper
@@ -56,6 +58,33 @@ async def test_the_job_of_a_dead_worker_gets_a_new_hint(reaper: Reaper, ledger: 
 
     assert await hints(jobs) == 1
     assert (await jobs.ledger.status(job.id, "tenant")).state == "queued"
+
+
+@pytest.mark.parametrize(
+    ("timeout_s", "ended_by", "outcome"),
+    [(60.0, "nobody", "requeued"), (0.01, "its deadline", "expired"), (60.0, "its deliveries", "dead")],
+)
+async def test_what_becomes_of_a_job_without_a_worker_is_counted(
+    reaper: Reaper, ledger: Ledger, jobs: Jobs, timeout_s: float, ended_by: str, outcome: str
+) -> None:
+    configure_metrics("worker")
+    before = reaped(outcome)
+    job = await jobs.accept(timeout_s=timeout_s)
+    ledger.claim(job.id, worker_id="dead", claim_id="c", lease_ms=50)
+    if ended_by == "its deliveries":
+        await jobs.client.hset(f"job:{job.id}", mapping={"alone": 1, "deliveries": 3})  # type: ignore[misc]
+
+    await reap_for(reaper, 0.3)
+
+    assert reaped(outcome) - before == 1
+
+
+def reaped(outcome: str) -> float:
+    """How many jobs this process' reaper has counted under the outcome."""
+    page = render_metrics()[0].decode()
+    return sum(
+        map(float, re.findall(rf'^drover_jobs_reaped_total{{.*outcome="{outcome}".*}} (\S+)$', page, re.MULTILINE))
+    )
 
 
 async def test_several_lost_hints_are_sent_again_while_the_queue_is_empty(reaper: Reaper, jobs: Jobs) -> None:

@@ -65,6 +65,19 @@ def test_requests_that_arrive_during_a_pass_share_the_next(recorder: Recorder, b
     assert recorder.passes == [[[99]], [[1], [2], [3]]]
 
 
+def test_texts_are_in_flight_from_their_arrival_to_the_end_of_their_pass(
+    recorder: Recorder, batcher: MicroBatcher
+) -> None:
+    hold(recorder, batcher)
+    waiting = batcher.submit([[1], [2], [3]])
+    during = batcher.in_flight
+    recorder.may_run.set()
+    waiting.result(WAIT_S)
+
+    batcher.close()  # the last pass has its result before it is over
+    assert (during, batcher.in_flight) == (4, 0)
+
+
 def test_a_large_request_takes_turns_with_a_small_one(recorder: Recorder, batcher: MicroBatcher) -> None:
     hold(recorder, batcher)
     large = batcher.submit([[number] for number in range(10, 18)])
