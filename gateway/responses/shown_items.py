@@ -21,15 +21,20 @@ def message_item(
 
 
 def call_item(item_id: str, call_id: str, function: FunctionCall, status: ItemStatus) -> dict[str, Any]:
-    """A function call; its arguments are text that JSON can carry, whatever the model wrote."""
+    """A function call."""
     return {
         "id": item_id,
         "type": "function_call",
         "status": status,
         "call_id": call_id,
         "name": function.name,
-        "arguments": function.arguments.encode(errors="surrogatepass").decode(errors="replace"),
+        "arguments": carried(function.arguments),
     }
+
+
+def carried(arguments: str) -> str:
+    """Half a surrogate pair, which the model's JSON can make, is no text that our JSON could carry."""
+    return arguments.encode(errors="surrogatepass").decode(errors="replace")
 
 
 def items_of(message: StoredMessageBody) -> list[dict[str, Any]]:

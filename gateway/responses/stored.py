@@ -4,7 +4,7 @@ from typing import Any
 
 from gateway.responses.document import Described, Status, error_of, usage_of
 from gateway.responses.shown_items import items_of
-from gateway.responses.stream import ResponseStream
+from gateway.responses.stream import ResponseStream, item_status
 from shared.bodies.stored_turns import TurnBody
 from shared.job import AnswerForm
 
@@ -44,4 +44,5 @@ def _output(turn: TurnBody, status: Status) -> list[dict[str, Any]]:
     reply = turn.output
     if reply is None or (status != "completed" and not (reply.content or reply.tool_calls)):
         return []
-    return items_of(reply)
+    *done, last = items_of(reply)
+    return [{**item, "status": "completed"} for item in done] + [{**last, "status": item_status(status)}]

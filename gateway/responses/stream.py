@@ -77,8 +77,8 @@ class ResponseStream:
         changes = self._beginning()
         if reply is not None:
             changes += self._output.say(text_of(reply))
-            for call in reply.tool_calls or ():
-                changes += self._output.call(call)
+            for index, call in enumerate(reply.tool_calls or ()):
+                changes += self._output.call(index, call)
         changes += self._output.end("", item_status(status))
         return self._frames([*changes, {"type": LAST_EVENTS[status], "response": document}])
 

@@ -69,7 +69,8 @@ SettledTurn = Depends(_settled_turn)
 
 After = Annotated[str | None, Query(description="the last id of the page before")]
 Before = Annotated[str | None, Query(description="the first id of the page after")]
-Limit = Annotated[int, Query(ge=1, le=200)]
+Limit = Annotated[int, Query(ge=1, le=100)]
+MessageLimit = Annotated[int, Query(ge=1, le=200)]  # a page of a hundred items may need one message more
 Inclusive = Annotated[bool, Query(description="the entry at the cursor comes too")]
 
 
@@ -78,7 +79,7 @@ def _newest_first(after: After = None, before: Before = None, limit: Limit = 20,
 
 
 def _oldest_first(
-    after: After = None, before: Before = None, limit: Limit = 50, order: Order = "asc", inclusive: Inclusive = False
+    after: After = None, before: Before = None, limit: MessageLimit = 50, order: Order = "asc", inclusive: Inclusive = False
 ) -> Page:
     return Page(limit, order, after, before, inclusive)
 

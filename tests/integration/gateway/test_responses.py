@@ -1,41 +1,21 @@
 """/v1/responses with OpenAI's own client, a real session service and a scripted worker."""
 
 import time
-from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import openai
 import pytest
-import redis
-from openai.types.responses import Response, ResponseStreamEvent
-from pydantic import TypeAdapter
+from openai.types.responses import Response
 
 from tests.fakes.scripted_worker import ScriptedWorker
 from tests.integration.gateway.conftest import Sessions
+from tests.integration.gateway.response_reader import MODEL, events_of, forget_log
 from tests.integration.gateway.sse_reader import Frame, frames
-from tests.integration.gateway.waiting import until
 
-MODEL = "drover-tiny"
 TEXT = "Hello wörld!"
-EVENTS: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
 WEATHER: Any = {"type": "function", "name": "weather", "parameters": {"type": "object"}, "strict": False}
-
-
-@pytest.fixture
-def client(gateway: str, api_key: str) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(base_url=f"{gateway}/v1", api_key=api_key, max_retries=0) as made:
-        yield made
-
-
-def events_of(response: httpx.Response) -> list[Frame]:
-    assert response.status_code == 200, response.read()
-    read = list(frames(response))
-    for frame in read:
-        EVENTS.validate_python(frame.data)
-        assert (frame.id, frame.event) == (frame.data["sequence_number"], frame.data["type"])
-    return read
 
 
 def streamed(http: httpx.Client, **body: Any) -> list[Frame]:
@@ -43,17 +23,13 @@ def streamed(http: httpx.Client, **body: Any) -> list[Frame]:
         return events_of(response)
 
 
-def is_ended(client: openai.OpenAI, response_id: str) -> Callable[[], bool]:
-    return lambda: client.responses.retrieve(response_id).status not in ("queued", "in_progress")
-
-
 def test_a_response_is_answered_and_read_again_as_openais_own_model(
-    client: openai.OpenAI, worker: ScriptedWorker
+    openai_client: openai.OpenAI, worker: ScriptedWorker
 ) -> None:
-    made = client.responses.create(
+    made = openai_client.responses.create(
         model=MODEL, input="Hi", instructions="Be brief.", metadata={"for": "tests"}, temperature=0.5, user="u"
     )
-    read = client.responses.retrieve(made.id)
+    read = openai_client.responses.retrieve(made.id)
 
     assert (made.status, made.output_text, made.error, made.incomplete_details) == ("completed", TEXT, None, None)
     assert (made.instructions, made.metadata, made.temperature, made.user) == ("Be brief.", {"for": "tests"}, 0.5, "u")
@@ -88,8 +64,8 @@ def test_every_event_is_openais_and_numbered_without_gaps(http: httpx.Client, wo
     assert {**stored, "completed_at": None} == {**read[-1].data["response"], "completed_at": None}
 
 
-def test_openais_stream_helper_puts_the_response_together(client: openai.OpenAI, worker: ScriptedWorker) -> None:
-    with client.responses.stream(model=MODEL, input="Hi") as stream:
+def test_openais_stream_helper_puts_the_response_together(openai_client: openai.OpenAI, worker: ScriptedWorker) -> None:
+    with openai_client.responses.stream(model=MODEL, input="Hi") as stream:
         deltas = [event.delta for event in stream if event.type == "response.output_text.delta"]
         final = stream.get_final_response()
 
@@ -104,11 +80,11 @@ def test_a_caller_who_waits_in_the_queue_has_the_responses_id_already(http: http
 
 
 def test_a_chain_sees_all_that_went_before_and_branches_do_not_see_each_other(
-    client: openai.OpenAI, worker: ScriptedWorker
+    openai_client: openai.OpenAI, worker: ScriptedWorker
 ) -> None:
-    first = client.responses.create(model=MODEL, input="One", instructions="Be brief.")
-    second = client.responses.create(model=MODEL, input="Two", previous_response_id=first.id)
-    other = client.responses.create(model=MODEL, input="Three", previous_response_id=first.id)
+    first = openai_client.responses.create(model=MODEL, input="One", instructions="Be brief.")
+    second = openai_client.responses.create(model=MODEL, input="Two", previous_response_id=first.id)
+    other = openai_client.responses.create(model=MODEL, input="Three", previous_response_id=first.id)
 
     def prompt(response: Response) -> list[str]:
         return [message.content for message in worker.jobs[response.id.removeprefix("resp_")].messages]
@@ -119,60 +95,62 @@ def test_a_chain_sees_all_that_went_before_and_branches_do_not_see_each_other(
 
 
 def test_a_deleted_response_is_gone_and_its_chain_goes_on_without_it(
-    client: openai.OpenAI, worker: ScriptedWorker
+    openai_client: openai.OpenAI, worker: ScriptedWorker
 ) -> None:
-    first = client.responses.create(model=MODEL, input="One")
-    second = client.responses.create(model=MODEL, input="Two", previous_response_id=first.id)
-    client.responses.delete(first.id)
+    first = openai_client.responses.create(model=MODEL, input="One")
+    second = openai_client.responses.create(model=MODEL, input="Two", previous_response_id=first.id)
+    openai_client.responses.delete(first.id)
 
-    third = client.responses.create(model=MODEL, input="Three", previous_response_id=second.id)
+    third = openai_client.responses.create(model=MODEL, input="Three", previous_response_id=second.id)
 
     with pytest.raises(openai.NotFoundError, match=first.id):
-        client.responses.retrieve(first.id)
+        openai_client.responses.retrieve(first.id)
     said = worker.jobs[third.id.removeprefix("resp_")].messages
     assert [message.content for message in said] == ["Two", TEXT, "Three"]
 
 
-def test_what_is_not_stored_cannot_be_read_or_gone_on_from(client: openai.OpenAI, worker: ScriptedWorker) -> None:
-    made = client.responses.create(model=MODEL, input="Hi", store=False)
+def test_what_is_not_stored_cannot_be_read_or_gone_on_from(
+    openai_client: openai.OpenAI, worker: ScriptedWorker
+) -> None:
+    made = openai_client.responses.create(model=MODEL, input="Hi", store=False)
 
     assert (made.output_text, made.store if hasattr(made, "store") else None) == (TEXT, False)
     with pytest.raises(openai.NotFoundError):
-        client.responses.retrieve(made.id)
+        openai_client.responses.retrieve(made.id)
     with pytest.raises(openai.BadRequestError) as refused:
-        client.responses.create(model=MODEL, input="More", previous_response_id=made.id)
+        openai_client.responses.create(model=MODEL, input="More", previous_response_id=made.id)
     assert (refused.value.code, refused.value.param) == ("previous_response_not_found", "previous_response_id")
 
 
 def test_an_answer_that_was_cut_short_is_incomplete_and_says_why(
-    client: openai.OpenAI, http: httpx.Client, worker: ScriptedWorker
+    openai_client: openai.OpenAI, http: httpx.Client, worker: ScriptedWorker
 ) -> None:
     worker.finish_reason = "length"
 
-    made = client.responses.create(model=MODEL, input="Hi", max_output_tokens=5)
+    made = openai_client.responses.create(model=MODEL, input="Hi", max_output_tokens=5)
     last = streamed(http, max_output_tokens=5)[-1]
 
     assert (made.status, made.max_output_tokens) == ("incomplete", 5)
     assert made.incomplete_details is not None
     assert made.incomplete_details.reason == "max_output_tokens"
-    assert client.responses.retrieve(made.id).status == "incomplete"
+    assert openai_client.responses.retrieve(made.id).status == "incomplete"
     assert (last.event, last.data["response"]["output"][0]["status"]) == ("response.incomplete", "incomplete")
 
 
 def test_a_job_that_fails_fails_the_stream_the_call_and_the_stored_response(
-    client: openai.OpenAI, http: httpx.Client, worker: ScriptedWorker
+    openai_client: openai.OpenAI, http: httpx.Client, worker: ScriptedWorker
 ) -> None:
     worker.finish_reason = "error"
     worker.error = {"message": "It broke.", "type": "server_error", "param": None, "code": "inference_error"}
 
     read = streamed(http)
     with pytest.raises(openai.InternalServerError, match="It broke"):
-        client.responses.create(model=MODEL, input="Hi")
+        openai_client.responses.create(model=MODEL, input="Hi")
 
     failed = read[-1].data["response"]
     assert (read[-1].event, failed["status"]) == ("response.failed", "failed")
     assert failed["error"] == {"code": "server_error", "message": "It broke.", "type": "inference_error"}
-    stored = client.responses.retrieve(failed["id"])
+    stored = openai_client.responses.retrieve(failed["id"])
     assert stored.error is not None
     assert (stored.status, stored.error.message) == ("failed", "It broke.")
 
@@ -187,22 +165,22 @@ def test_logprobs_come_with_the_deltas_and_the_parts(http: httpx.Client, worker:
     assert [len(entry["top_logprobs"]) for entry in whole] == [2] * 5
 
 
-def test_calls_are_items_and_their_outputs_go_back_in(client: openai.OpenAI, worker: ScriptedWorker) -> None:
+def test_calls_are_items_and_their_outputs_go_back_in(openai_client: openai.OpenAI, worker: ScriptedWorker) -> None:
     worker.texts = ['{"na', 'me": "weather", "arg', 'uments": {"city": "Rome"}}']
-    made = client.responses.create(
+    made = openai_client.responses.create(
         model=MODEL, input="Weather?", tools=[WEATHER], tool_choice="required", max_output_tokens=16
     )
     call = made.output[0]
     worker.texts = ["Sunny."]
     assert call.type == "function_call"
-    answered = client.responses.create(
+    answered = openai_client.responses.create(
         model=MODEL,
         previous_response_id=made.id,
         input=[{"type": "function_call_output", "call_id": call.call_id, "output": "sun"}],
     )
 
     assert (call.name, call.arguments, call.status) == ("weather", '{"city": "Rome"}', "completed")
-    assert client.responses.retrieve(made.id).output == made.output
+    assert openai_client.responses.retrieve(made.id).output == made.output
     job = worker.jobs[answered.id.removeprefix("resp_")]
     assert [message.role for message in job.messages] == ["user", "assistant", "tool"]
     assert job.messages[1].tool_calls is not None
@@ -210,14 +188,16 @@ def test_calls_are_items_and_their_outputs_go_back_in(client: openai.OpenAI, wor
     assert answered.output_text == "Sunny."
 
 
-def test_a_whole_history_can_be_sent_with_every_request(client: openai.OpenAI, worker: ScriptedWorker) -> None:
+def test_a_whole_history_can_be_sent_with_every_request(openai_client: openai.OpenAI, worker: ScriptedWorker) -> None:
     history: list[Any] = [{"role": "user", "content": "Weather?"}]
     worker.texts = ['Let me see.\n<tool_call>\n{"name": "weather", "arguments": {}}\n</tool_call>']
-    made = client.responses.create(model=MODEL, input=history, tools=[WEATHER], store=False, max_output_tokens=16)
+    made = openai_client.responses.create(
+        model=MODEL, input=history, tools=[WEATHER], store=False, max_output_tokens=16
+    )
     history += [item.model_dump() for item in made.output]
     history.append({"type": "function_call_output", "call_id": history[-1]["call_id"], "output": "sun"})
 
-    again = client.responses.create(model=MODEL, input=history, max_output_tokens=16)
+    again = openai_client.responses.create(model=MODEL, input=history, max_output_tokens=16)
 
     assert [item.type for item in made.output] == ["message", "function_call"]
     messages = worker.jobs[again.id.removeprefix("resp_")].messages
@@ -229,10 +209,10 @@ def test_a_whole_history_can_be_sent_with_every_request(client: openai.OpenAI, w
 
 
 def test_input_items_are_listed_in_pages_that_may_end_inside_a_message(
-    client: openai.OpenAI, worker: ScriptedWorker
+    openai_client: openai.OpenAI, worker: ScriptedWorker
 ) -> None:
     call: Any = {"type": "function_call", "name": "weather", "arguments": "{}"}
-    made = client.responses.create(
+    made = openai_client.responses.create(
         model=MODEL,
         input=[
             {"role": "developer", "content": "Be brief."},
@@ -245,9 +225,9 @@ def test_input_items_are_listed_in_pages_that_may_end_inside_a_message(
         ],
     )
 
-    whole = client.responses.input_items.list(made.id, order="asc").data
-    paged = [item.id for item in client.responses.input_items.list(made.id, order="asc", limit=2)]
-    newest_first = [item.id for item in client.responses.input_items.list(made.id, limit=3)]
+    whole = openai_client.responses.input_items.list(made.id, order="asc").data
+    paged = [item.id for item in openai_client.responses.input_items.list(made.id, order="asc", limit=2)]
+    newest_first = [item.id for item in openai_client.responses.input_items.list(made.id, limit=3)]
 
     kinds = ["message", "message", "message", "function_call", "function_call", *["function_call_output"] * 2]
     assert [item.type for item in whole] == kinds
@@ -255,11 +235,11 @@ def test_input_items_are_listed_in_pages_that_may_end_inside_a_message(
     assert newest_first == paged[::-1]
     assert [part.text for part in whole[1].content] == ["A", "B"]
     with pytest.raises(openai.NotFoundError):
-        client.responses.input_items.list(made.id, after="fc_nothing")
+        openai_client.responses.input_items.list(made.id, after="fc_nothing")
 
 
 def test_the_same_idempotency_key_finds_the_same_response(
-    client: openai.OpenAI, http: httpx.Client, worker: ScriptedWorker
+    openai_client: openai.OpenAI, http: httpx.Client, worker: ScriptedWorker
 ) -> None:
     body, headers = {"model": MODEL, "input": "Hi"}, {"Idempotency-Key": uuid4().hex}
 
@@ -277,7 +257,7 @@ def test_a_finished_response_answers_its_key_again_when_its_log_is_gone(
 ) -> None:
     body, headers = {"model": MODEL, "input": "Hi"}, {"Idempotency-Key": uuid4().hex}
     first = http.post("/v1/responses", json=body, headers=headers)
-    forget(redis_url, first.json()["id"])
+    forget_log(redis_url, first.json()["id"])
 
     again = http.post("/v1/responses", json=body, headers=headers)
     streaming = http.post("/v1/responses", json={**body, "stream": True}, headers=headers)
@@ -293,7 +273,7 @@ def test_a_stream_whose_log_is_gone_is_told_again_from_what_is_stored(
     worker.texts = ['Let me see.\n<tool_call>\n{"name": "weather", "arguments": {"city": "Rome"}}\n</tool_call>']
     live = streamed(http, tools=[WEATHER], max_output_tokens=16)
     path = f"/v1/responses/{live[0].data['response']['id']}"
-    forget(redis_url, live[0].data["response"]["id"])
+    forget_log(redis_url, live[0].data["response"]["id"])
 
     with http.stream("GET", path, params={"stream": True}) as response:
         again = events_of(response)
@@ -305,9 +285,9 @@ def test_a_stream_whose_log_is_gone_is_told_again_from_what_is_stored(
 
 
 def test_a_reader_with_a_read_only_key_may_look_and_no_more(
-    client: openai.OpenAI, worker: ScriptedWorker, gateway: str, sessions: Sessions
+    openai_client: openai.OpenAI, worker: ScriptedWorker, gateway: str, sessions: Sessions
 ) -> None:
-    made = client.responses.create(model=MODEL, input="Hi")
+    made = openai_client.responses.create(model=MODEL, input="Hi")
     reader = openai.OpenAI(base_url=f"{gateway}/v1", api_key=sessions.key(role="read-only"), max_retries=0)
 
     assert reader.responses.retrieve(made.id).output_text == TEXT
@@ -322,9 +302,9 @@ def test_a_reader_with_a_read_only_key_may_look_and_no_more(
 
 
 def test_another_tenants_response_looks_like_a_missing_one(
-    client: openai.OpenAI, worker: ScriptedWorker, gateway: str, sessions: Sessions
+    openai_client: openai.OpenAI, worker: ScriptedWorker, gateway: str, sessions: Sessions
 ) -> None:
-    made = client.responses.create(model=MODEL, input="Hi")
+    made = openai_client.responses.create(model=MODEL, input="Hi")
     headers = {"Authorization": f"Bearer {sessions.key(tenant='two')}"}
 
     with httpx.Client(base_url=gateway, headers=headers) as stranger:
@@ -343,13 +323,13 @@ def test_another_tenants_response_looks_like_a_missing_one(
             assert stranger.post("/v1/responses", json=body).json()["error"]["code"] == "previous_response_not_found"
 
 
-def test_chat_turns_are_no_responses(client: openai.OpenAI, http: httpx.Client, worker: ScriptedWorker) -> None:
+def test_chat_turns_are_no_responses(openai_client: openai.OpenAI, http: httpx.Client, worker: ScriptedWorker) -> None:
     session_id = http.post("/v1/sessions", json={}).json()["id"]
     body = {"model": MODEL, "messages": [{"role": "user", "content": "Hi"}], "session_id": session_id}
     turn_id = http.post("/v1/chat/completions", json=body).headers["x-job-id"]
 
     with pytest.raises(openai.NotFoundError):
-        client.responses.retrieve(f"resp_{turn_id}")
+        openai_client.responses.retrieve(f"resp_{turn_id}")
 
 
 @pytest.mark.parametrize(
@@ -380,11 +360,3 @@ def test_what_cannot_be_honoured_is_refused_by_its_name(http: httpx.Client, fiel
     answer = http.post("/v1/responses", json={"model": MODEL, "input": "Hi", **fields})
 
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, param), answer.text
-
-
-def forget(redis_url: str, response_id: str) -> None:
-    """What two minutes after its end do to a job, once it is stored."""
-    job_id = response_id.removeprefix("resp_")
-    with redis.Redis.from_url(redis_url) as server:
-        until(lambda: server.ttl(f"tok:{job_id}") > 0)
-        server.delete(f"tok:{job_id}")

@@ -93,6 +93,19 @@ async def test_a_page_says_whether_there_are_more_in_its_direction(turns: Turns,
     assert (await listed(turns, limit=3, after=ten[5]))["has_more"] is True
 
 
+async def test_a_cursor_may_be_part_of_its_page(turns: Turns, ten: list[str]) -> None:
+    assert ids(await listed(turns, limit=3, after=ten[4], inclusive=True)) == ten[4:7]
+    assert ids(await listed(turns, limit=3, order="desc", after=ten[4], inclusive=True)) == ten[4:1:-1]
+    assert ids(await listed(turns, limit=3, before=ten[4], inclusive=True)) == ten[2:5]
+
+
+async def test_a_replys_id_is_its_turns_so_that_a_stream_knows_it_before(turns: Turns) -> None:
+    turn_id = await turns.run()
+
+    assert (await turns.read(turn_id))["output"]["id"] == f"msg_{turn_id}"
+    assert (await listed(turns))["data"][-1]["id"] == f"msg_{turn_id}"
+
+
 @pytest.mark.parametrize("cursor", ["after", "before"])
 async def test_a_cursor_that_was_deleted_is_not_taken_for_the_lists_end(
     turns: Turns, ten: list[str], cursor: str

@@ -94,6 +94,19 @@ async def test_a_response_in_a_conversation_is_a_turn_of_it(turns: Turns) -> Non
     assert (read["session_id"], read["request"]) == (turns.session_id, {"model": "m"})
 
 
+async def test_a_response_in_a_conversation_has_its_items_in_the_order_they_came_in(turns: Turns) -> None:
+    items = [
+        {"role": "developer", "content": "Rhyme."},
+        {"role": "user", "content": "One"},
+        {"role": "system", "content": "Briefly."},
+        {"role": "assistant", "content": "Well,"},
+    ]
+    begun = await turns.begin(messages=items, request={"model": "m"})
+
+    assert said(begun) == ["Rhyme.", "Briefly.", "One", "Well,"]  # a prompt has its system messages first
+    assert [message["content"] for message in await turns.messages()] == [item["content"] for item in items]
+
+
 async def test_to_go_on_from_a_response_in_progress_is_a_409_and_from_a_missing_one_a_404(
     turns: Turns, stranger: str
 ) -> None:
