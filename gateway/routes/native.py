@@ -40,6 +40,18 @@ WHOLE = {
     "usage": {"prompt_tokens": 14, "completion_tokens": 3, "total_tokens": 17},
 }
 DESCRIBED = {200: {"content": {"text/event-stream": {"example": STREAM}, "application/json": {"example": WHOLE}}}}
+MODELS = {
+    "models": [
+        {
+            "name": "drover-tiny",
+            "kind": "chat",
+            "context_length": 1024,
+            "description": "A small chat model.",
+            "loaded": True,
+        }
+    ]
+}
+VECTORS = {"model": "all-minilm-l6-v2", "embeddings": [[0.021, -0.043]], "prompt_tokens": 4}
 Traceparent = Annotated[str | None, Header(include_in_schema=False)]
 
 
@@ -83,7 +95,11 @@ async def generate(
     return await _told(gateway, asked, request, is_stream=body.stream)
 
 
-@router.get("/models", summary="List the models, and which of them are loaded")
+@router.get(
+    "/models",
+    summary="List the models, and which of them are loaded",
+    responses={200: {"content": {"application/json": {"example": MODELS}}}},
+)
 async def models(gateway: GatewayParts, _identity: WhoCalls) -> NativeModelsBody:
     held = {name for worker in await gateway.jobs.workers() for name in worker.held_models}
     return NativeModelsBody(
@@ -100,7 +116,11 @@ async def models(gateway: GatewayParts, _identity: WhoCalls) -> NativeModelsBody
     )
 
 
-@router.post("/embeddings", summary="Turn texts into vectors, in the native form")
+@router.post(
+    "/embeddings",
+    summary="Turn texts into vectors, in the native form",
+    responses={200: {"content": {"application/json": {"example": VECTORS}}}},
+)
 async def embeddings(
     body: NativeEmbeddingsBody, gateway: GatewayParts, identity: WhoCalls
 ) -> NativeEmbeddingsAnswerBody:

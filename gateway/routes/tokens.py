@@ -16,8 +16,15 @@ from shared.bodies.tokens import DetokenizeBody, TokenizeBody
 
 router = APIRouter(tags=["tokens"], route_class=JsonRoute)
 
+TOKENS = {"tokens": [{"id": 39, "piece": "H"}, {"id": 301, "piece": "ello"}], "count": 2, "max_context": 1024}
+TEXT = {"content": "Hel"}
 
-@router.post("/tokenize", summary="Turn a text or a chat into a model's tokens")
+
+@router.post(
+    "/tokenize",
+    summary="Turn a text or a chat into a model's tokens",
+    responses={200: {"content": {"application/json": {"example": TOKENS}}}},
+)
 async def tokenize(body: TokenizeRequestBody, gateway: GatewayParts, _identity: WhoCalls) -> TokenizeAnswerBody:
     """The ids that a model sees. With `messages` they are those of the whole prompt, chat template included."""
     entry = gateway.catalogue.get(body.model)
@@ -36,7 +43,11 @@ async def tokenize(body: TokenizeRequestBody, gateway: GatewayParts, _identity: 
     return TokenizeAnswerBody(tokens=tokens, count=len(answer.tokens), max_context=entry.context_length)
 
 
-@router.post("/detokenize", summary="Turn a model's tokens into text")
+@router.post(
+    "/detokenize",
+    summary="Turn a model's tokens into text",
+    responses={200: {"content": {"application/json": {"example": TEXT}}}},
+)
 async def detokenize(body: DetokenizeRequestBody, gateway: GatewayParts, _identity: WhoCalls) -> DetokenizeAnswerBody:
     """The text of token ids, special tokens written out."""
     asked = DetokenizeBody(model=body.model, tokens=body.tokens)
