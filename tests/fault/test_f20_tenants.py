@@ -22,7 +22,11 @@ CANARIES = 8
 NOT_A_TENANTS = {"model"}
 """Ids in a path that are everybody's."""
 
-BODIES: dict[str, dict[str, Any]] = {"/v1/sessions/{session_id}/fork": {"message_id": "{message_id}"}}
+BODIES: dict[str, dict[str, Any]] = {
+    "/v1/sessions/{session_id}/fork": {"message_id": "{message_id}"},
+    "/v1/conversations/{conversation_id}": {"metadata": {}},
+    "/v1/conversations/{conversation_id}/items": {"items": [{"role": "user", "content": "Hi"}]},
+}
 """What a call needs besides the id in its path, so that only the id can be wrong."""
 
 _VERBS = ("get", "post", "patch", "put", "delete")
@@ -87,6 +91,10 @@ def _made_by_the_owner(arena: Arena) -> dict[str, str]:
     key, url = arena.stack.api_key, arena.gateways()[0]
     messages = ask(url, "GET", f"/v1/sessions/{session_id}/messages", key=key).json["data"]
     ids = {"session_id": session_id, "job_id": turn.job_id, "message_id": messages[-1]["id"], "turn_id": turn.job_id}
+    asked = {"model": arena.stack.model, "input": "What is mine", "background": True}
+    ids["response_id"] = ask(url, "POST", "/v1/responses", asked, key=key).json["id"]
+    ids["conversation_id"] = session_id.replace("sess_", "conv_")
+    ids["item_id"] = ids["message_id"]
     own = ask(url, "GET", f"/v1/jobs/{turn.job_id}", key=key)
     arena.expect(own.status == 200, f"the owner's own job is answered {own.status}")
     return ids
