@@ -1,16 +1,55 @@
-"""The entry point: every command under its name, errors as one sentence and an exit status that says what kind."""
+"""The entry point: every command under its name, each loaded when it is called."""
 
-from importlib.metadata import version
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
 from typer.completion import completion_init  # type: ignore[attr-defined]  # exported without saying so
+from typer.core import TyperGroup
 
-from cli.commands import chat, completion, demo, doctor, down, embed, generate, models, sessions, status, up
 from cli.exit_status import EPILOG
+
+COMMANDS = (
+    "up",
+    "down",
+    "status",
+    "chat",
+    "generate",
+    "embed",
+    "sessions",
+    "models",
+    "doctor",
+    "bench",
+    "completion",
+    "demo",
+)
+"""In the order of --help. Each is a module of cli/commands: a function of its name, or `app` with commands of its own."""
+
+HIDDEN = {"demo"}
+
+
+class _Commands(TyperGroup):
+    """Who presses TAB or calls one command does not wait for what the others import. typer keeps its types to itself."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"cli.commands.{cmd_name}")
+        single = typer.Typer(add_completion=False, rich_markup_mode=None)
+        single.callback()(drover)
+        if hasattr(module, "app"):
+            single.add_typer(module.app, name=cmd_name, epilog=EPILOG)
+        else:
+            single.command(cmd_name, hidden=cmd_name in HIDDEN, epilog=EPILOG)(getattr(module, cmd_name))
+        return typer.main.get_group(single).commands[cmd_name]
+
 
 app = typer.Typer(
     name="drover",
+    cls=_Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -22,6 +61,8 @@ completion_init()  # a line that was given to `drover completion` comes back her
 
 def _say_version(is_wanted: bool) -> None:
     if is_wanted:
+        from importlib.metadata import version  # slow to load, and only this needs it
+
         typer.echo(f"drover {version('drover')}")
         raise typer.Exit
 
@@ -34,18 +75,6 @@ def drover(
 ) -> None:
     """Serve llama.cpp models to many users at once."""
 
-
-app.command()(up.up)
-app.command()(down.down)
-app.command()(status.status)
-app.command(epilog=EPILOG)(chat.chat)
-app.command(epilog=EPILOG)(generate.generate)
-app.command(epilog=EPILOG)(embed.embed)
-app.add_typer(sessions.app, name="sessions")
-app.command()(doctor.doctor)
-app.add_typer(models.app, name="models")
-app.command()(completion.completion)
-app.command(hidden=True)(demo.demo)
 
 if __name__ == "__main__":
     app()

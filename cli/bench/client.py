@@ -7,27 +7,20 @@ import httpx
 
 from cli.bench.answers import StreamedAnswer, refusal
 from cli.bench.outcome import BROKEN_STREAM, NO_CONNECTION, TIMED_OUT, Outcome
+from cli.client.errors import ApiError, UnreachableError
 
 _CONNECT_S = 5.0
-
-
-class ServerError(Exception):
-    """The server cannot be measured; the message is for the person at the terminal."""
-
-
-class ServerAwayError(ServerError):
-    """No server answers."""
 
 
 class BenchClient:
     """Keeps a connection for each stream. `url` may end in /v1 or not; `timeout_s` without a byte ends a request.
 
-    To make one raises ServerError for a key that no header can hold.
+    To make one raises ApiError for a key that no header can hold.
     """
 
     def __init__(self, url: str, api_key: str, *, streams: int, timeout_s: float):
         if not (api_key.isascii() and api_key.isprintable()):
-            raise ServerError("The API key has characters that no key has: look at --api-key or DROVER_API_KEY.")
+            raise ApiError("The API key has characters that no key has: look at --api-key or DROVER_API_KEY.")
         self._url = url.rstrip("/").removesuffix("/v1")
         self._client = httpx.AsyncClient(
             headers={
@@ -44,31 +37,31 @@ class BenchClient:
         await self._client.aclose()
 
     async def first_model(self) -> str:
-        """The first model that the server lists and that is not known to be an embedding model. Raises ServerError."""
+        """The first model that the server lists and that is not known to be an embedding model. Raises ApiError."""
         try:
             response = await self._client.get(f"{self._url}/v1/models")
             if not response.is_success:
                 error, words = refusal(response.status_code, response.content)
-                raise ServerError(f"{self._url} lists no models: {error} ({words})")
+                raise ApiError(f"{self._url} lists no models: {error} ({words})")
             models = [model["id"] for model in response.json()["data"] if model.get("kind", "chat") == "chat"]
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise ServerAwayError(f"No server answers at {self._url}: {error}") from error
+            raise UnreachableError(f"No server answers at {self._url}: {error}") from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ServerError(f"{self._url} does not list its models as OpenAI does: give --model.") from error
+            raise ApiError(f"{self._url} does not list its models as OpenAI does: give --model.") from error
         if not models:
-            raise ServerError(f"{self._url} has no model for chats.")
+            raise ApiError(f"{self._url} has no model for chats.")
         return str(models[0])
 
     async def warm_up(self, body: dict[str, Any]) -> float:
-        """Ask once and answer how many seconds that took. Raises ServerError for anything but a whole answer."""
+        """Ask once and answer how many seconds that took. Raises ApiError for anything but a whole answer."""
         try:
             outcome = await self.ask(body, StreamedAnswer())
         except (httpx.InvalidURL, UnicodeError) as error:
-            raise ServerError(f"{self._url} cannot be asked: {error}") from error
+            raise ApiError(f"{self._url} cannot be asked: {error}") from error
         if outcome.error == NO_CONNECTION:
-            raise ServerAwayError(f"No server answers at {self._url}: {outcome.words}")
+            raise UnreachableError(f"No server answers at {self._url}: {outcome.words}")
         if outcome.error:
-            raise ServerError(f"{self._url}: {outcome.error}{f' ({outcome.words})' if outcome.words else ''}")
+            raise ApiError(f"{self._url}: {outcome.error}{f' ({outcome.words})' if outcome.words else ''}")
         return outcome.total_s
 
     async def ask(self, body: dict[str, Any], answer: StreamedAnswer) -> Outcome:
