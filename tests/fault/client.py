@@ -52,13 +52,17 @@ class Leg:
 
 @dataclass
 class Received:
-    """What one client got. `ids` and `arrivals`: SSE id and time.monotonic() of each chunk with text."""
+    """What one client got. `ids` and `arrivals`: SSE id and time.monotonic() of each chunk with text or part of a call.
+
+    `calls`: by its index the name of each tool that was called, with the arguments behind it.
+    """
 
     asked: Asked
     job_id: str = ""
     ids: list[int] = field(default_factory=list)
     arrivals: list[float] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
+    calls: dict[int, str] = field(default_factory=dict)
     last_id: int = 0
     usages: list[dict[str, Any]] = field(default_factory=list)
     finish_reason: str | None = None
@@ -204,7 +208,12 @@ def _take(received: Received, seq: int | None, chunk: dict[str, Any]) -> None:
         received.usages.append(chunk["usage"])
     for choice in chunk["choices"]:
         received.finish_reason = choice["finish_reason"] or received.finish_reason
-        if text := choice["delta"].get("content"):
+        text, pieces = choice["delta"].get("content"), choice["delta"].get("tool_calls", ())
+        for piece in pieces:
+            said = piece["function"].get("name", "") + piece["function"]["arguments"]
+            received.calls[piece["index"]] = received.calls.get(piece["index"], "") + said
+        if text:
             received.texts.append(text)
+        if text or pieces:
             received.ids.append(received.last_id)
             received.arrivals.append(time.monotonic())

@@ -7,6 +7,7 @@ by 0.09 (median) to 0.31 when an answer was read again. The two likeliest tokens
 tests/integration/worker_engine/test_llama_rereading.py holds llama.cpp to that.
 """
 
+import json
 import os
 import random
 import signal
@@ -47,6 +48,13 @@ SCHEMA = {
     "required": ["people"],
     "additionalProperties": False,
 }
+NUMBERS = {
+    "type": "array",
+    "minItems": 25,
+    "maxItems": 25,
+    "items": {"type": "integer", "minimum": 100, "maximum": 999},
+}
+NOTE = {"name": "note", "parameters": {"type": "object", "properties": {"n": NUMBERS}, "required": ["n"]}}
 CASES: dict[str, dict[str, Any]] = {
     "greedy": {"temperature": 0},
     "seed and temperature": {"temperature": 0.8, "seed": 42},
@@ -57,6 +65,13 @@ CASES: dict[str, dict[str, Any]] = {
         "temperature": 0.8,
         "seed": 4,
         "response_format": {"type": "json_schema", "json_schema": {"name": "people", "strict": True, "schema": SCHEMA}},
+        "ignore_eos": False,
+    },
+    "tool call": {
+        "temperature": 0.8,
+        "seed": 5,
+        "tools": [{"type": "function", "function": NOTE}],
+        "tool_choice": {"type": "function", "function": {"name": "note"}},
         "ignore_eos": False,
     },
 }
@@ -116,10 +131,17 @@ def test_the_text_is_that_of_an_undisturbed_run(stack: Stack, client: Client, fi
     received = killed_in_the_middle(stack, client, request)
 
     assert received.is_complete, received.error
-    assert received.text == right.text
+    assert (received.text, received.calls) == (right.text, right.calls)
     assert received.finish_reason == right.finish_reason
     assert received.ids == sorted(set(received.ids))
     assert received.usages[-1]["completion_tokens"] == right.usages[-1]["completion_tokens"]
+
+
+def test_the_call_is_a_whole_one(client: Client) -> None:
+    received = undisturbed(client, asked(**CASES["tool call"]))
+
+    assert received.finish_reason == "tool_calls"
+    assert len(json.loads(received.calls[0].removeprefix("note"))["n"]) == 25
 
 
 def test_the_text_of_odd_bytes_has_characters_of_several_bytes(client: Client) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from shared.bodies.messages import ToolCall
+from session_service.token_counter import TokenCounter
+from shared.bodies.messages import FunctionCall, Message, ToolCall
 from shared.bodies.tools import Tool, ToolChoice
 from shared.catalogue import Catalogue
 from shared.errors import BadRequestError
@@ -183,3 +184,19 @@ def test_a_schema_that_no_grammar_can_hold_to_is_loose_unless_it_is_strict(model
         said(model, tools=(loose.model_copy(update={"strict": True}),), tool_choice=REQUIRED)
     assert refused.value.param == "tools"
     assert "add_up" in refused.value.message
+
+
+def test_the_session_service_counts_what_the_worker_reads(model: LoadedModel) -> None:
+    function = FunctionCall(name="add_up", arguments='{"a": 2, "b": 1}')
+    messages = (
+        Message(role="user", content="What is 2 plus 1?"),
+        Message(role="assistant", content="", tool_calls=(ToolCall(id="call_1", function=function),)),
+        Message(role="tool", content="3", tool_call_id="call_1"),
+    )
+    collector = Collector()
+    job = a_job("j1", tools=(SUM, CLOCK), max_tokens=2).model_copy(update={"messages": messages})
+
+    model.submit(a_request(job, collector))
+
+    counter = TokenCounter(Catalogue.load(Path("models")))
+    assert collector.wait().usage.prompt_tokens == counter.count_prompt("drover-tiny", messages, (SUM, CLOCK))
