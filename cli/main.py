@@ -23,13 +23,16 @@ COMMANDS = (
     "completion",
     "demo",
 )
-"""In the order of --help. Each is a module of cli/commands: a function of its name, or `app` with commands of its own."""
+"""In the order of --help. Each is a module of cli/commands, with a function of its name or an `app` of commands."""
 
 HIDDEN = {"demo"}
 
 
 class _Commands(TyperGroup):
-    """Who presses TAB or calls one command does not wait for what the others import. typer keeps its types to itself."""
+    """Who presses TAB or calls one command does not wait for what the others import.
+
+    typer keeps the types of a context and of a command to itself.
+    """
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)

@@ -15,8 +15,10 @@ Drover = Callable[..., CompletedProcess[str]]
 
 @pytest.fixture(scope="session")
 def serving() -> Iterator[Stack]:
-    """Slow enough to be interrupted: 256 tokens in five seconds, 50 a second."""
-    with running_stack("--engine", "simulated", WORKER_SIMULATED_STEP_MS="20") as running:
+    """Slow enough to be interrupted: an answer takes two seconds."""
+    with running_stack(
+        "--engine", "simulated", WORKER_SIMULATED_STEP_MS="20", WORKER_SIMULATED_ANSWER_TOKENS="100"
+    ) as running:
         yield running
 
 

@@ -230,7 +230,7 @@ def test_ctrl_c_cancels_the_answer_and_the_session_keeps_what_came(
     kept = messages(serving, session_id)[-1]
     assert kept["finish_reason"] == "cancelled"
     assert kept["content"].startswith((first + rest).rstrip("\n"))
-    assert 0 < kept["usage"]["completion_tokens"] < 256
+    assert 0 < kept["usage"]["completion_tokens"] < 100
     again = json.loads(drover("chat", "And on?", "-s", session_id, "--json", "--max-tokens", "1").stdout)
     assert again["session_id"] == session_id
 
@@ -245,7 +245,7 @@ def test_ctrl_c_leaves_a_whole_json_object(environment: dict[str, str]) -> None:
 
     assert process.returncode == 130
     assert json.loads(told)["finish_reason"] == "cancelled"
-    assert json.loads(told)["usage"]["completion_tokens"] < 256
+    assert json.loads(told)["usage"]["completion_tokens"] < 100
 
 
 def test_a_reader_that_has_enough_ends_the_answer_quietly(serving: Stack, environment: dict[str, str]) -> None:
