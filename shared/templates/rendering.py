@@ -1,6 +1,6 @@
 """Renders messages with a chat template."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -13,8 +13,8 @@ from shared.bodies.tools import Tool
 from shared.errors import BadRequestError, InferenceError, ModelLoadError
 from shared.templates.fallback import FALLBACKS
 from shared.templates.sandbox import RefusedByTemplateError, environment
-from shared.templates.tool_messages import as_plain_text, with_tools
-from shared.tool_calls import ToolFormat, format_of, knows_tools
+from shared.templates.tool_messages import as_plain_text, with_short_ids, with_tools
+from shared.tool_calls import MISTRAL, ToolFormat, format_of, knows_tools
 
 _log = structlog.get_logger(__name__)
 _SANDBOX = environment()
@@ -40,11 +40,10 @@ def render(
     """
     source = FALLBACKS.get(template, template)
     compiled = _compile(source)
-    shown = with_tools if knows_tools(source) else as_plain_text
     try:
         return _bounded(
             compiled,
-            messages=shown(messages, tools),
+            messages=_shown(source)(messages, tools),
             bos_token=bos,
             eos_token=eos,
             add_generation_prompt=add_generation_prompt,
@@ -59,6 +58,13 @@ def render(
     except Exception as error:  # a template is foreign code, it can raise anything
         _log.warning("template_failed", reason=type(error).__name__)
         raise InferenceError("The model's chat template failed on these messages.") from error
+
+
+def _shown(source: str) -> Callable[[Sequence[Message], Sequence[Tool]], list[dict[str, Any]]]:
+    """How a template is shown messages."""
+    if not knows_tools(source):
+        return as_plain_text
+    return with_short_ids if format_of(source) is MISTRAL else with_tools
 
 
 def template_format(template: str) -> ToolFormat:

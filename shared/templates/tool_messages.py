@@ -1,7 +1,9 @@
 """Messages as chat templates want them, with the tools' part in the template's own terms or as plain text."""
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
+from hashlib import sha256
 from typing import Any
 
 from shared.bodies.messages import Message, ToolCall
@@ -11,7 +13,12 @@ from shared.tool_calls import instructions
 
 def with_tools(messages: Sequence[Message], tools: Sequence[Tool]) -> list[dict[str, Any]]:
     """For a template that knows tools: calls and their ids as they are, arguments parsed as templates expect them."""
-    return [_with_calls(message) for message in messages]
+    return [_with_calls(message, str) for message in messages]
+
+
+def with_short_ids(messages: Sequence[Message], tools: Sequence[Tool]) -> list[dict[str, Any]]:
+    """The same for Mistral's templates, which refuse an id that has not nine letters and digits."""
+    return [_with_calls(message, _short) for message in messages]
 
 
 def as_plain_text(messages: Sequence[Message], tools: Sequence[Tool]) -> list[dict[str, Any]]:
@@ -41,15 +48,23 @@ def _fields(message: Message) -> dict[str, Any]:
     return fields
 
 
-def _with_calls(message: Message) -> dict[str, Any]:
+def _short(call_id: str) -> str:
+    return call_id if re.fullmatch("[a-zA-Z0-9]{9}", call_id) else sha256(call_id.encode()).hexdigest()[:9]
+
+
+def _with_calls(message: Message, id_of: Callable[[str], str]) -> dict[str, Any]:
     fields = _fields(message)
     if message.tool_calls:
         fields["tool_calls"] = [
-            {"id": call.id, "type": "function", "function": {"name": call.function.name, "arguments": _parsed(call)}}
+            {
+                "id": id_of(call.id),
+                "type": "function",
+                "function": {"name": call.function.name, "arguments": _parsed(call)},
+            }
             for call in message.tool_calls
         ]
     if message.tool_call_id is not None:
-        fields["tool_call_id"] = message.tool_call_id
+        fields["tool_call_id"] = id_of(message.tool_call_id)
     return fields
 
 

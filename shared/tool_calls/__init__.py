@@ -1,6 +1,16 @@
 """How models write tool calls into their text, and how they are read back out of it."""
 
-from shared.tool_calls.formats import FORMATS, HERMES, MARKS, TAG, ToolFormat, format_of, instructions, knows_tools
+from shared.tool_calls.formats import (
+    FORMATS,
+    HERMES,
+    MARKS,
+    MISTRAL,
+    TAG,
+    ToolFormat,
+    format_of,
+    instructions,
+    knows_tools,
+)
 from shared.tool_calls.found import CallPiece, Found
 from shared.tool_calls.reading import ToolCallReader, read_answer
 
@@ -8,6 +18,7 @@ __all__ = [
     "FORMATS",
     "HERMES",
     "MARKS",
+    "MISTRAL",
     "TAG",
     "CallPiece",
     "Found",

@@ -30,6 +30,8 @@ class Shape:
     """Heads of keys and values; 0: as many as `heads`."""
     has_infill: bool = False
     """Whether the first three of the further words are the tokens by which a model fills in."""
+    marks: tuple[str, ...] = ()
+    """Further control tokens, at the end of the vocabulary."""
     is_q8: bool = False
     """Whether the matrices are Q8_0; every number of columns must then be divisible by 32."""
 
@@ -65,15 +67,16 @@ def write_random_gguf(
 
 def _write_vocabulary(writer: gguf.GGUFWriter, shape: Shape) -> None:
     extra = [f"word{index}" for index in range(shape.extra_tokens)]
-    tokens = SPECIAL + _byte_alphabet() + WORDS + extra
+    tokens = SPECIAL + _byte_alphabet() + WORDS + extra + list(shape.marks)
     kinds = [gguf.TokenType.CONTROL] * len(SPECIAL) + [gguf.TokenType.NORMAL] * (len(tokens) - len(SPECIAL))
+    kinds[len(tokens) - len(shape.marks) :] = [gguf.TokenType.CONTROL] * len(shape.marks)
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("gpt-2")
     writer.add_token_list(tokens)
     writer.add_token_types(kinds)
     writer.add_token_merges(["t h", "h e", "th e", "i n", "a n", "e r", "o n"])
     if shape.has_infill:
-        first = len(tokens) - len(extra)
+        first = len(tokens) - len(shape.marks) - len(extra)
         writer.add_uint32("tokenizer.ggml.fim_pre_token_id", first)
         writer.add_uint32("tokenizer.ggml.fim_suf_token_id", first + 1)
         writer.add_uint32("tokenizer.ggml.fim_mid_token_id", first + 2)
@@ -102,7 +105,7 @@ def _tensors(shape: Shape, weight: float | None) -> list[tuple[str, np.ndarray]]
     def norm(value: float = 1.0) -> np.ndarray:
         return np.full(shape.width, value, dtype=np.float32)
 
-    vocabulary = len(SPECIAL) + 256 + len(WORDS) + shape.extra_tokens
+    vocabulary = len(SPECIAL) + 256 + len(WORDS) + shape.extra_tokens + len(shape.marks)
     tensors = [("token_embd.weight", matrix(vocabulary, shape.width))]
     for layer in range(shape.layers):
         tensors += [(f"blk.{layer}.attn_norm.weight", norm()), (f"blk.{layer}.ffn_norm.weight", norm())]

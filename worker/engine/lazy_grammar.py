@@ -57,9 +57,9 @@ class LazyGrammar:
         if end is None:
             self._go_on(token)
             return None
-        if self._begin is None:
-            return np.array([self._trigger_end(other) is None for other in range(len(self._token_bytes))])
         written = self._token_bytes[token][:end]
+        if self._begin is None:
+            return self._without_trigger(written[-1])
         if end == len(self._token_bytes[token]):
             self._grammar = self._begin([*self._tokens, token] if self._trigger.is_whole else [])
             return None
@@ -75,6 +75,14 @@ class LazyGrammar:
     def close(self) -> None:
         if self._grammar is not None:
             self._grammar.close()
+
+    def _without_trigger(self, last_byte: int) -> Allowed:
+        """All tokens but those that complete the trigger, which all have its last byte: few need a closer look."""
+        allowed = np.ones(len(self._token_bytes), dtype=np.bool_)
+        for token, piece in enumerate(self._token_bytes):
+            if last_byte in piece and self._trigger_end(token) is not None:
+                allowed[token] = False
+        return allowed
 
     def _trigger_end(self, token: int) -> int | None:
         """Where in the token's bytes the trigger is complete; None if it does not come to that."""

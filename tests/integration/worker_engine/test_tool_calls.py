@@ -10,11 +10,12 @@ import pytest
 from session_service.token_counter import TokenCounter
 from shared.bodies.messages import FunctionCall, Message, ToolCall
 from shared.bodies.tools import Tool, ToolChoice
-from shared.catalogue import Catalogue
+from shared.catalogue import Catalogue, ModelEntry
 from shared.errors import BadRequestError
 from shared.events import TokensEvent
 from shared.job import Constraint
 from shared.tool_calls import FORMATS, ToolFormat, read_answer
+from tests.fakes.random_gguf import Shape, write_random_gguf
 from tests.fakes.schema_check import is_valid
 from tests.fakes.sequences import Collector, a_job, a_request
 from worker.engine.llama import LlamaEngine, LlamaOptions
@@ -200,3 +201,18 @@ def test_the_session_service_counts_what_the_worker_reads(model: LoadedModel) ->
 
     counter = TokenCounter(Catalogue.load(Path("models")))
     assert collector.wait().usage.prompt_tokens == counter.count_prompt("drover-tiny", messages, (SUM, CLOCK))
+
+
+def test_a_control_token_that_marks_calls_is_seen_in_the_text(tmp_path: Path) -> None:
+    path = write_random_gguf(tmp_path / "m.gguf", Shape(marks=("[TOOL_CALLS]", "[OTHER]")))
+    entry = ModelEntry(name="m", file=path.name, kind="chat", context_length=512, template=TEMPLATES["mistral"])
+    engine = LlamaFactory(LlamaOptions(slots=1, threads=1)).open(entry, path)
+    loaded = LoadedModel(entry, engine, stall_s=60, prefill_stall_s=60)
+    mark = engine.token_bytes.index(b"[TOOL_CALLS]")
+    assert engine.token_bytes[mark + 1] == b""
+
+    answer = said(loaded, tool_choice=ToolChoice(mode="required", name=CLOCK.name), logit_bias={mark: 100.0})
+
+    loaded.close()
+    assert answer.token_ids[0] == mark
+    assert [call.function.name for call in calls_of(answer)] == [CLOCK.name]

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from shared.bodies.tools import Tool, ToolChoice
 from shared.catalogue import ModelEntry
 from shared.errors import BadRequestError, InferenceError
 from shared.job import Constraint, SamplingParams
+from shared.tool_calls import read_answer
 from tests.fakes.schema_check import is_valid
 from tests.fakes.sequences import a_job
 from worker.engine.base import DecodeError, Piece
@@ -197,3 +199,25 @@ def test_a_constraint_without_a_simple_answer_is_refused(constraint: Constraint)
         an_engine().prepare(a_job(constraint=constraint))
 
     assert refused.value.param == ("grammar" if constraint.kind == "gbnf" else "response_format")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "arguments"),
+    [
+        ({"type": "object", "properties": {"n": {"type": "integer", "minimum": 3}}, "required": ["n"]}, {"n": 3}),
+        ({"type": "object", "properties": {}}, {}),
+        ({"type": "object", "properties": {"a": {"not": {}}}}, {}),
+    ],
+)
+def test_a_tool_that_must_be_called_is_called(parameters: dict[str, Any], arguments: dict[str, Any]) -> None:
+    engine = an_engine()
+    engine.decode([Piece(0, [1], 0, True)])
+    tool = Tool(name="count", parameters=parameters)
+    sampler = engine.new_sampler(a_job(tools=(tool,), tool_choice=ToolChoice(mode="required")), [1], [], 0)
+
+    said = []
+    while (token := sampler.sample(0, len(said) + 1).token) != END_TOKEN:
+        said.append(token)
+
+    (call,) = read_answer(b"".join(engine.token_bytes[token] for token in said).decode(), {"count"}, "j1").calls
+    assert json.loads(call.function.arguments) == arguments

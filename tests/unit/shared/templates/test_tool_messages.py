@@ -1,8 +1,10 @@
 """Tools reach the model, whether or not its template knows them."""
 
+import pytest
+
 from shared.bodies.messages import FunctionCall, Message, ToolCall
 from shared.bodies.tools import Tool
-from shared.templates import render
+from shared.templates import render, template_format
 
 TOOL = Tool(name="weather", description="Tells the weather", parameters={"type": "object"})
 CALL = ToolCall(id="call_1", function=FunctionCall(name="weather", arguments='{"city": "Köln"}'))
@@ -51,3 +53,30 @@ def test_results_of_parallel_calls_are_one_message_of_the_user() -> None:
 
     assert text.count("<tool_response>\nsunny\n</tool_response>") == 2
     assert text.count("[INST]") == 2
+
+
+def test_mistrals_template_gets_ids_of_nine_letters_and_digits_that_still_belong_together() -> None:
+    template = (
+        "{# [TOOL_CALLS] #}{% for m in messages %}{{ m.tool_call_id }}{% for c in m.tool_calls %}"
+        "{{ c.id }},{% endfor %};{% endfor %}{{ tools | length }}"
+    )
+
+    _, called, answered, _ = render(template, CONVERSATION, bos="", eos="", tools=[TOOL]).split(";")
+
+    assert called == f"{answered},"
+    assert len(answered) == 9
+    assert answered.isalnum()
+
+
+def test_an_id_of_mistrals_own_stays() -> None:
+    own = ToolCall(id="abcDEF123", function=CALL.function)
+    template = "{# [TOOL_CALLS] tools #}{% for c in messages[0].tool_calls %}{{ c.id }}{% endfor %}"
+
+    assert render(template, [Message(role="assistant", content="", tool_calls=(own,))], bos="", eos="") == "abcDEF123"
+
+
+@pytest.mark.parametrize(
+    ("template", "name"), [("chatml", "hermes"), ("llama3", "hermes"), (KNOWING + "{# [TOOL_CALLS] #}", "mistral")]
+)
+def test_a_template_tells_how_its_model_writes_calls(template: str, name: str) -> None:
+    assert template_format(template).name == name
