@@ -35,6 +35,12 @@ class Described:
     def of_turn(cls, turn: TurnBody) -> Self:
         return cls(turn.id, turn.model, turn.request or {}, turn.metadata, turn.truncation)
 
+    @classmethod
+    def unknown(cls, turn_id: str, model: str) -> Self:
+        """One that was not stored, told by who did not see its request: what OpenAI's clients need is the usual."""
+        usual = {"parallel_tool_calls": True, "store": False, "tool_choice": "auto", "tools": []}
+        return cls(turn_id, model, usual, {})
+
     @property
     def id(self) -> str:
         return response_id(self.turn_id)

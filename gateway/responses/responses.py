@@ -99,6 +99,15 @@ class Responses:
             return Over(turn)
         return self._live(running, Described.of_turn(turn))
 
+    async def of_job(self, running: Running, tenant_id: str) -> Live:
+        """The response that a job makes, stored or not."""
+        turn_id = running.followed.job_id
+        try:
+            turn = await self._sessions.turn(turn_id, tenant_id)
+        except NotFoundError:
+            return self._live(running, Described.unknown(turn_id, running.heading.model))
+        return self._live(running, Described.of_turn(turn))
+
     async def frames(self, live: Live, *, after: int = FROM_THE_BEGINNING) -> AsyncGenerator[bytes, None]:
         """The response as SSE, from the event after `after` on; comments meanwhile."""
         stream = ResponseStream(live.described, live.running.heading.form, after=after)

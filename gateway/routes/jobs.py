@@ -10,6 +10,7 @@ from gateway.bodies.jobs import JobBody
 from gateway.chat.stream import ChatStream
 from gateway.native.answer import NativeStream
 from gateway.routes.dependencies import GatewayParts, WhoCalls
+from gateway.routes.responses import stream_of_job
 from gateway.routes.streaming import event_stream
 from gateway.text.stream import TextStream
 
@@ -68,8 +69,10 @@ async def stream_job(
 
     They have the form of chat completions; those of a job that another API began have that API's.
     """
-    after_seq = last_event_id if last_event_id is not None else starting_after or 0
-    running = await gateway.completions.resume(job_id, identity, after_seq, has_usage=include_usage)
+    last_id = last_event_id if last_event_id is not None else starting_after
+    running = await gateway.completions.resume(job_id, identity, last_id or 0, has_usage=include_usage)
+    if running.heading.form.api == "responses":  # its ids are no seqs
+        return await stream_of_job(gateway, running, identity.tenant_id, last_id)
     surface = SURFACES.get(running.heading.form.api, ChatStream)
     return event_stream(gateway, running, surface(running.heading, after_seq=running.after_seq))
 

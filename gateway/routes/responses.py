@@ -18,6 +18,7 @@ from gateway.responses.stream import FROM_THE_BEGINNING
 from gateway.routes.dependencies import GatewayParts, IdempotencyKey, WhoCalls
 from gateway.routes.json_route import JsonRoute
 from gateway.routes.response_examples import ITEM, RESPONSE, STREAM, answers, deleted, listed
+from gateway.running import Running
 from gateway.service import Gateway
 
 router = APIRouter(tags=["responses"], route_class=JsonRoute)
@@ -151,6 +152,13 @@ async def list_input_items(
 ) -> Response:
     """Its own input only; what went before is the input of the responses before."""
     return _json(await responses.input_items(response_id, identity.tenant_id, page))
+
+
+async def stream_of_job(gateway: Gateway, running: Running, tenant_id: str, last_number: int | None) -> EventStream:
+    """A response's stream for who names its job; `last_number` is the last event's that was received."""
+    responses = _responses(gateway)
+    after = FROM_THE_BEGINNING if last_number is None else last_number
+    return _streamed(gateway, responses, await responses.of_job(running, tenant_id), after=after)
 
 
 def _json(document: dict[str, Any], headers: dict[str, str] | None = None) -> Response:

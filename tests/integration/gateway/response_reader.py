@@ -11,6 +11,10 @@ from tests.integration.gateway.sse_reader import Frame, frames
 from tests.integration.gateway.waiting import until
 
 MODEL = "drover-tiny"
+TEXT = "Hello wörld!"
+"""What the scripted worker answers."""
+
+WEATHER: Any = {"type": "function", "name": "weather", "parameters": {"type": "object"}, "strict": False}
 EVENTS: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
 
 
@@ -22,6 +26,12 @@ def events_of(response: httpx.Response) -> list[Frame]:
         EVENTS.validate_python(frame.data)
         assert (frame.id, frame.event) == (frame.data["sequence_number"], frame.data["type"])
     return read
+
+
+def streamed(http: httpx.Client, **body: Any) -> list[Frame]:
+    """A response from its first event to its last."""
+    with http.stream("POST", "/v1/responses", json={"model": MODEL, "input": "Hi", "stream": True, **body}) as response:
+        return events_of(response)
 
 
 def forget_log(redis_url: str, response_id: str) -> None:

@@ -10,15 +10,13 @@ from pydantic import TypeAdapter
 
 from tests.fakes.scripted_worker import ScriptedWorker
 from tests.integration.gateway.conftest import Sessions
-from tests.integration.gateway.response_reader import MODEL
+from tests.integration.gateway.response_reader import MODEL, TEXT, WEATHER
 
-TEXT = "Hello wörld!"
 ITEM: TypeAdapter[Any] = TypeAdapter(ConversationItem)
 TWO_CALLS = (
     'Let me see.<tool_call>{"name": "weather", "arguments": {}}</tool_call>'
     '<tool_call>{"name": "weather", "arguments": {"city": "Rome"}}</tool_call>'
 )
-TOOL: Any = {"type": "function", "name": "weather", "parameters": {"type": "object"}, "strict": False}
 
 
 def texts_of(items: Any) -> list[str]:
@@ -84,7 +82,7 @@ def test_items_are_openais_and_paged_also_inside_a_message(
     worker.texts = [TWO_CALLS]
     conversation = openai_client.conversations.create()
     made = openai_client.responses.create(
-        model=MODEL, input="Weather?", conversation=conversation.id, tools=[TOOL], max_output_tokens=16
+        model=MODEL, input="Weather?", conversation=conversation.id, tools=[WEATHER], max_output_tokens=16
     )
 
     whole = openai_client.conversations.items.list(conversation.id, order="asc").data
@@ -124,7 +122,7 @@ def test_a_part_of_a_message_cannot_be_taken_out_alone(openai_client: openai.Ope
     worker.texts = [TWO_CALLS]
     conversation = openai_client.conversations.create()
     made = openai_client.responses.create(
-        model=MODEL, input="Weather?", conversation=conversation.id, tools=[TOOL], max_output_tokens=16
+        model=MODEL, input="Weather?", conversation=conversation.id, tools=[WEATHER], max_output_tokens=16
     )
 
     with pytest.raises(openai.BadRequestError, match="part of one message"):

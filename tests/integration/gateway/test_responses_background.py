@@ -17,11 +17,9 @@ from openai.types.responses import Response
 
 from tests.fakes.scripted_worker import ScriptedWorker
 from tests.integration.gateway.conftest import ROOT, is_ready
-from tests.integration.gateway.response_reader import MODEL, events_of
+from tests.integration.gateway.response_reader import MODEL, TEXT, events_of
 from tests.integration.gateway.waiting import until
 from tests.servers import free_port
-
-TEXT = "Hello wörld!"
 
 
 def ended(client: openai.OpenAI, response_id: str) -> Response:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.fakes.scripted_worker import ScriptedWorker
 from tests.integration.gateway.conftest import StartGateway
-from tests.integration.gateway.response_reader import MODEL, events_of
+from tests.integration.gateway.response_reader import MODEL, WEATHER, events_of
 from tests.integration.gateway.sse_reader import frames
 
 BODY = {"model": MODEL, "input": "Hi", "stream": True}
@@ -24,7 +24,6 @@ TEXTS = [
     '"Röm"}}',
     "</tool_call>",
 ]
-TOOL = {"type": "function", "name": "weather", "parameters": {"type": "object"}, "strict": False}
 
 
 def without_comments(data: bytes) -> bytes:
@@ -55,7 +54,7 @@ def test_live_late_from_any_place_and_at_another_gateway_the_bytes_are_the_same(
     headers = {"Authorization": f"Bearer {api_key}"}
     body = {
         **BODY,
-        "tools": [TOOL],
+        "tools": [WEATHER],
         "max_output_tokens": 32,
         "background": is_background,
         "metadata": {"b": "2", "a": "1"},
@@ -144,3 +143,21 @@ def test_a_stream_of_a_cancelled_response_ends_as_incomplete_and_says_cancelled(
 
     assert (last.event, last.data["response"]["status"]) == ("response.incomplete", "cancelled")
     assert cancelled["status"] == "cancelled"
+
+
+@pytest.mark.parametrize("is_stored", [True, False])
+def test_who_names_the_job_gets_the_responses_events_by_their_numbers(
+    http: httpx.Client, worker: ScriptedWorker, *, is_stored: bool
+) -> None:
+    with http.stream("POST", "/v1/responses", json={**BODY, "store": is_stored}) as response:
+        path = f"/v1/jobs/{response.headers['x-job-id']}/stream"
+        live = events_of(response)
+
+    with http.stream("GET", path) as response:
+        whole = events_of(response)
+    with http.stream("GET", path, headers={"Last-Event-ID": "5"}) as response:
+        rest = events_of(response)
+
+    assert [(frame.id, frame.event) for frame in whole] == [(frame.id, frame.event) for frame in live]
+    assert rest == whole[6:]
+    assert whole[-1].data["response"]["output"] == live[-1].data["response"]["output"]
