@@ -76,8 +76,6 @@ def _missing_map(overlay: Overlay, reference: dict[str, Any], where: str) -> Ite
 def _of_volume(overlay: Overlay, pod: Pod, volume: Data) -> Iterator[str]:
     where = f"{pod.owner}, volume {volume['name']}"
     yield from _missing_map(overlay, volume.get("configMap", {}), where)
-    for source in volume.get("projected", {}).get("sources", []):
-        yield from _missing_map(overlay, source.get("configMap", {}), where)
     if (claim := volume.get("persistentVolumeClaim")) and not overlay.find("PersistentVolumeClaim", claim["claimName"]):
         yield f"{where}: there is no PersistentVolumeClaim {claim['claimName']}."
     if (secret := volume.get("secret")) and secret_keys(overlay, secret["secretName"]) is None:

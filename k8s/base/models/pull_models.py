@@ -1,6 +1,6 @@
-"""Brings the files of a catalogue into the models volume with Drover's command line: `python pull_models.py CATALOGUE`.
+"""Brings a catalogue's files into the models volume with Drover's command line: `python pull_models.py MODELS SOURCES`.
 
-CATALOGUE is a folder with models.toml and sources.toml, DROVER_MODELS_DIR the volume. May be run again at any time.
+MODELS is models.toml, SOURCES sources.toml, DROVER_MODELS_DIR the volume. May be run again at any time.
 """
 
 import json
@@ -43,9 +43,8 @@ def problem(name: str, model: dict[str, Any], entry: dict[str, Any] | None) -> s
 
 def main() -> None:
     """Fetch what is missing, compare everything, exit with 1 and a sentence for each model that is not as it should."""
-    folder = Path(sys.argv[1])
-    models = tomllib.loads((folder / "models.toml").read_text(encoding="utf-8"))["models"]
-    sources = tomllib.loads((folder / "sources.toml").read_text(encoding="utf-8"))
+    models, sources = (tomllib.loads(Path(path).read_text(encoding="utf-8")) for path in sys.argv[1:])
+    models = models["models"]
     if homeless := sorted(models.keys() - sources.keys()):
         sys.exit(f"sources.toml does not say where {', '.join(homeless)} comes from.")
     known = held()

@@ -31,7 +31,8 @@ def catalogue(tmp_path: Path) -> Path:
 
 def pull(catalogue: Path, store: Path) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "DROVER_MODELS_DIR": str(store)}
-    command = [sys.executable, str(MODELS / "pull_models.py"), str(catalogue)]
+    script, files = MODELS / "pull_models.py", (catalogue / "models.toml", catalogue / "sources.toml")
+    command = [sys.executable, *map(str, (script, *files))]
     return subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
 
 
