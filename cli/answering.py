@@ -6,6 +6,7 @@ from typing import Any
 from cli.client.answer import Answer
 from cli.client.errors import ApiError
 from cli.client.generation import Generation
+from cli.errors import InputError
 from cli.status_line import StatusLine
 from cli.terminal import OutputClosedError, errors, write
 
@@ -23,15 +24,18 @@ class Speaker:
         self._job_id = ""
 
     def say(self, generation: Generation, text_field: str, **known: Any) -> bool:
-        """Say one generation; False when Ctrl-C has ended it. `known` goes into its JSON object, its text into
-        `text_field` there. Raises ApiError, OutputClosedError."""
+        """Say one generation; False when Ctrl-C has ended it.
+
+        Its JSON object has the `known` fields, and its text in `text_field`. Raises ApiError, OutputClosedError,
+        InputError.
+        """
         is_whole, self._line = True, ""
         try:
             self._read(generation)
         except KeyboardInterrupt:
             is_whole = False
             generation.cancel()
-        except OutputClosedError:
+        except (OutputClosedError, InputError):
             generation.cancel()
             raise
         except ApiError:

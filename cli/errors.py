@@ -1,4 +1,4 @@
-"""What the person at the terminal gave and cannot be used."""
+"""What stands between a command and its files and pipes."""
 
 
 class InputError(Exception):

@@ -36,6 +36,6 @@ def find_target(settings: CliSettings, state_dir: Path, url: str | None, api_key
 
 
 def addresses(words: str) -> list[str]:
-    """The URLs in a text, without a slash at their ends; `host:port` alone is http."""
-    found = [word.rstrip("/") for word in re.split(r"[,\s]+", words) if word]
+    """The URLs in a text; `host:port` alone is http, and OpenAI's clients have taught people to write /v1 behind it."""
+    found = [word.rstrip("/").removesuffix("/v1") for word in re.split(r"[,\s]+", words) if word]
     return [word if "://" in word else f"http://{word}" for word in found]

@@ -50,27 +50,37 @@ def say(line: str) -> None:
 
 
 def write(text: str) -> None:
-    """Text at once: exactly as it is, but on a terminal without what would steer it. Raises OutputClosedError."""
+    """Text at once: exactly as it is, but on a terminal without what would steer it.
+
+    Raises OutputClosedError, and InputError where there is no room for it.
+    """
     if sys.stdout is None:  # it was closed before Python started
         return
     shown = printable(text) if sys.stdout.isatty() else text
-    try:
+    with _output_told():
         sys.stdout.write(shown)
         sys.stdout.flush()
-    except BrokenPipeError:
-        raise OutputClosedError from None
 
 
 def write_bytes(content: bytes) -> None:
-    """Content exactly as it is; on a terminal as `write` shows it. Raises OutputClosedError."""
+    """Content exactly as it is; on a terminal as `write` shows it, whose errors it raises."""
     if sys.stdout is None or sys.stdout.isatty():
         write(content.decode("utf-8", errors="replace"))
         return
-    try:
+    with _output_told():
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
+
+
+@contextmanager
+def _output_told() -> Iterator[None]:
+    try:
+        yield
     except BrokenPipeError:
         raise OutputClosedError from None
+    except OSError as error:
+        _forget_output()
+        raise InputError(f"Standard output cannot be written: {error.strerror}.") from error
 
 
 def printable(text: str) -> str:

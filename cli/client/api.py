@@ -25,7 +25,7 @@ class Api:
 
     def models(self) -> list[dict[str, Any]]:
         """As /v1/models shows them."""
-        models: list[dict[str, Any]] = self._gateways.call("GET", "/v1/models")["data"]
+        models: list[dict[str, Any]] = self._gateways.call("GET", "/v1/models").get("data", [])
         return models
 
     def first_model(self, kind: str) -> str:

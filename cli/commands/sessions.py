@@ -174,6 +174,6 @@ def _last_message(server: Server, session_id: str) -> str:
 def _ask(question: str) -> None:
     """Ends the command unless the answer is yes."""
     if not is_terminal(sys.stdin):
-        raise typer.BadParameter("Nobody is there to ask: give --yes.")
+        raise InputError("Nobody is there to ask: give --yes.")
     if not typer.confirm(question):
         raise typer.Exit(REFUSED)

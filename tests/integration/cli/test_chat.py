@@ -260,3 +260,14 @@ def test_a_reader_that_has_enough_ends_the_answer_quietly(serving: Stack, enviro
     with serving.client() as client:
         session_id = client.get("/v1/sessions").json()["first_id"]
     wait_until(lambda: messages(serving, session_id)[-1]["status"] == "incomplete", "the turn has ended")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk without room")
+def test_an_output_without_room_is_one_sentence(environment: dict[str, str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "cli.main", "chat", "Hello", "--max-tokens", "2"]
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE, text=True
+        )
+
+    is_one_sentence(done, "Standard output cannot be written: No space left on device.")

@@ -84,6 +84,20 @@ def test_a_cut_stream_goes_on_after_its_last_token(serving: Stack, through: Rela
     assert [message["content"] for message in stored] == ["Tell me a story.", answer.text]
 
 
+def test_a_raw_completion_goes_on_in_its_own_shape(serving: Stack, through: Relay) -> None:
+    through.cuts = [1500, 900]
+    body = {"model": serving.model, "prompt": "Once upon a time", "max_tokens": 40}
+
+    cut = Api([through.url], serving.api_key).complete(body)
+    pieces = list(cut.pieces())
+    whole = Api([serving.url], serving.api_key).complete(body)
+    list(whole.pieces())
+
+    assert through.connections == 3
+    assert "".join(piece.text for piece in pieces) == cut.answer.text == whole.answer.text
+    assert cut.answer.usage["completion_tokens"] == whole.answer.usage["completion_tokens"] == 40
+
+
 def test_a_gateway_that_does_not_come_back_is_given_up(
     serving: Stack, through: Relay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
