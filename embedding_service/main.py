@@ -7,7 +7,7 @@ from embedding_service.settings import EmbeddingSettings
 from shared.catalogue import Catalogue
 from shared.http import serve
 from shared.settings import ConfigurationError
-from shared.telemetry import configure_logging, configure_metrics
+from shared.telemetry import configure_logging, configure_metrics, configure_traces
 
 
 def main() -> None:
@@ -19,6 +19,7 @@ def main() -> None:
         sys.exit(str(error))
     configure_logging("embedding", settings.log_level)
     configure_metrics("embedding")
+    configure_traces("embedding", settings)
     serve(
         create_app(settings, catalogue),
         settings.host,

@@ -11,6 +11,7 @@ from embedding_service.model_shelf import ModelShelf
 from shared.bodies.embeddings import EmbeddingsBody, EmbeddingsResponseBody
 from shared.errors import BadRequestError
 from shared.http import require_internal_token
+from shared.telemetry import traces
 
 
 def embeddings_router(shelf: ModelShelf, internal_token: SecretStr) -> APIRouter:
@@ -22,14 +23,24 @@ def embeddings_router(shelf: ModelShelf, internal_token: SecretStr) -> APIRouter
         served = await shelf.get(body.model)
         _check_dimensions(body.dimensions, served.embedder.dimensions)
         lists = await asyncio.to_thread(token_lists, body, served.embedder)
-        vectors = await asyncio.wrap_future(served.batcher.submit(lists))
         tokens = sum(map(len, lists))
+        with traces.span(f"embeddings {body.model}", attributes=_attributes(body.model, tokens)):
+            vectors = await asyncio.wrap_future(served.batcher.submit(lists))
         content = await asyncio.to_thread(
             answer, vectors, model=body.model, encoding_format=body.encoding_format, tokens=tokens
         )
         return Response(content, media_type="application/json")
 
     return router
+
+
+def _attributes(model: str, tokens: int) -> traces.Attributes:
+    return {
+        "gen_ai.operation.name": "embeddings",
+        "gen_ai.provider.name": traces.PROVIDER,
+        "gen_ai.request.model": model,
+        "gen_ai.usage.input_tokens": tokens,
+    }
 
 
 def _check_dimensions(wanted: int | None, dimensions: int) -> None:

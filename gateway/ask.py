@@ -78,7 +78,6 @@ class Asked:
     timeout_s: float
     body_hash: str
     idempotency_key: str | None = None
-    traceparent: str | None = None
     created: int = field(default_factory=lambda: int(time()))
 
     @property

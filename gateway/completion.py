@@ -6,6 +6,7 @@ from contextlib import aclosing
 from dataclasses import replace
 
 import structlog
+from structlog.contextvars import bind_contextvars
 
 from gateway.ask import Asked
 from gateway.attendance import Attendance
@@ -31,6 +32,7 @@ from shared.errors import (
     error_from_body,
 )
 from shared.ledger import Accepted
+from shared.telemetry import traces
 
 EARLIER_ACCEPT_WAIT_S = 2.0
 """The request that began a turn has its job accepted within this, or it never will."""
@@ -79,15 +81,19 @@ class Completions:
         """
         starting = self._background.spawn(self._start(asked), "start", is_awaited=True)
         try:
-            return await caller.wait_for(starting)
+            running = await caller.wait_for(starting)
         except CallerGoneError:
             self._background.spawn(self._undo(starting), "undo_start")
             raise
+        _name(running)
+        return running
 
     async def resume(self, job_id: str, identity: Identity, after_seq: int, *, has_usage: bool) -> Running:
         """Go on with a job after the token `after_seq`. Raises JobNotFoundError, JobExpiredError."""
         status = await self._jobs.status(job_id, identity.tenant_id)
-        return self._runs.attached(status, identity, after_seq=after_seq, has_usage=has_usage)
+        running = self._runs.attached(status, identity, after_seq=after_seq, has_usage=has_usage)
+        _name(running)
+        return running
 
     async def frames(self, running: Running, surface: StreamSurface) -> AsyncGenerator[bytes, None]:
         """The job as SSE: the surface's frames, and comments meanwhile; b"" where there is nothing to say."""
@@ -148,7 +154,8 @@ class Completions:
             return await self._earlier(asked, prompt)
         try:
             job = await self._prompts.job(asked, prompt)
-            accepted = await self._jobs.accept(job, asked.identity.limits, asked.idempotency)
+            with traces.span("accept"):
+                accepted = await self._jobs.accept(job, asked.identity.limits, asked.idempotency)
         except DroverError as error:
             await self._withdraw(asked, prompt, error)
             raise
@@ -218,6 +225,14 @@ class Completions:
             await self._prompts.abort(prompt, tenant_id)
         except DroverError as failure:
             log.warning("turn_not_aborted", job_id=prompt.job_id, error=failure.message)  # its sweeper will find it
+
+
+def _name(running: Running) -> None:
+    """Say in this request's trace and log lines which job it is about."""
+    job_id, session_id = running.followed.job_id, running.heading.session_id
+    bind_contextvars(job_id=job_id, tenant_id=running.followed.tenant_id)
+    session = {traces.SESSION_ID: session_id} if session_id else {}
+    traces.describe({traces.JOB_ID: job_id, "gen_ai.request.model": running.heading.model, **session})
 
 
 def _over(prompt: Prompt) -> JobExpiredError:

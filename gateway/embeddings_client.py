@@ -14,4 +14,4 @@ class EmbeddingsClient:
 
     async def embed(self, body: EmbeddingsBody) -> httpx.Response:
         """The embedding service's answer, ready to be passed on: with many vectors it is too big to be parsed here."""
-        return await self._upstream.call("POST", "/internal/embeddings", body=body)
+        return await self._upstream.call("POST", "/internal/embeddings", body=body, span="embed")

@@ -2,12 +2,15 @@
 
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
 import structlog
 from kombu.exceptions import OperationalError
+from opentelemetry.trace import Span, SpanKind
 
-from shared.hints import celery_app, send_hint
+from shared.hints import celery_app, queue_of, send_hint
 from shared.job import Priority
+from shared.telemetry import traces
 
 MAX_WAITING = 1000
 """About half a second of a healthy broker's time. A hanging one holds up each hint for seconds."""
@@ -31,16 +34,21 @@ class Hints:
         if not self._rooms.acquire(blocking=False):
             log.warning("hint_dropped", waiting=MAX_WAITING)
             return
+        hint = traces.begin_span("hint", SpanKind.PRODUCER, {"messaging.destination.name": queue_of(model)})
         sending = self._executor.submit(send_hint, self._app, job_id, model, priority)
-        sending.add_done_callback(self._is_done)
+        sending.add_done_callback(partial(self._is_done, hint))
 
     def close(self) -> None:
         self._executor.shutdown(wait=False, cancel_futures=True)
         self._app.close()
 
-    def _is_done(self, sending: Future[None]) -> None:
+    def _is_done(self, hint: Span, sending: Future[None]) -> None:
         self._rooms.release()
-        if sending.cancelled() or (error := sending.exception()) is None:
+        error = None if sending.cancelled() else sending.exception()
+        if error is not None:
+            traces.fail(hint, type(error).__qualname__)
+        hint.end()
+        if error is None:
             return
         if isinstance(error, OperationalError):
             log.warning("hint_lost", error=str(error))

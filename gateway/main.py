@@ -6,7 +6,7 @@ from gateway.app import build_app
 from gateway.settings import GatewaySettings
 from shared.http import TimeLimits, serve
 from shared.settings import ConfigurationError
-from shared.telemetry import configure_logging, configure_metrics
+from shared.telemetry import configure_logging, configure_metrics, configure_traces
 
 
 def main() -> None:
@@ -19,6 +19,7 @@ def main() -> None:
             )
         configure_logging("gateway", settings.log_level)
         configure_metrics("gateway")
+        configure_traces("gateway", settings)
         app = build_app(settings)
     except ConfigurationError as error:
         sys.exit(str(error))

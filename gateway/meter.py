@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from shared.telemetry import instruments
+from shared.telemetry import instruments, traces
 
 SAMPLED_GAPS = 8
 """One of so many gaps between tokens goes into the histogram: to record one costs as much as to relay it."""
@@ -42,6 +42,8 @@ class TokenTimer:
         place = self._times % SAMPLED_GAPS
         if place == 0:
             self._last_at = self._clock()
+            if not self._times:
+                traces.happened("first token")
             if self._times_first and not self._times:
                 instruments.TIME_TO_FIRST_TOKEN.record(self._last_at - self._started_at, self._labels)
         elif place == 1:

@@ -13,6 +13,7 @@ from shared.bodies.turns import BeginTurnBody, Truncation
 from shared.catalogue import Catalogue, ModelEntry
 from shared.errors import BadRequestError, ContextLengthExceededError
 from shared.job import GenerateJob
+from shared.telemetry import traces
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ class Prompts:
             on_disconnect=asked.on_disconnect,
             resume_grace_s=None if ask.is_background else self._resume_grace_s,
             form=ask.form,
-            traceparent=asked.traceparent,
+            traceparent=traces.current_traceparent(),
         )
 
     async def abort(self, prompt: Prompt, tenant_id: str) -> None:

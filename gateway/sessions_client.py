@@ -27,18 +27,20 @@ class SessionsClient:
         """Who has this key. Raises AuthenticationError."""
         body = VerifyKeyBody(api_key=api_key)
         timeout_s = self._key_check_timeout_s
-        answer = await self._upstream.call("POST", "/internal/keys/verify", body=body, timeout_s=timeout_s)
+        answer = await self._upstream.call(
+            "POST", "/internal/keys/verify", body=body, timeout_s=timeout_s, span="check key"
+        )
         return Identity.model_validate_json(answer.content)
 
     async def begin_turn(self, body: BeginTurnBody) -> BegunTurnBody:
         """Raises SessionNotFoundError, SessionBusyError, IdempotencyMismatchError, ContextLengthExceededError."""
-        answer = await self._upstream.call("POST", "/internal/turns", body=body)
+        answer = await self._upstream.call("POST", "/internal/turns", body=body, span="begin turn")
         return BegunTurnBody.model_validate_json(answer.content)
 
     async def abort_turn(self, turn_id: str, tenant_id: str | None = None) -> None:
         """Undo a turn that was begun and whose job was not accepted. Raises NotFoundError."""
         headers = {} if tenant_id is None else {TENANT_HEADER: tenant_id}
-        await self._upstream.call("POST", f"/internal/turns/{turn_id}/abort", headers=headers)
+        await self._upstream.call("POST", f"/internal/turns/{turn_id}/abort", headers=headers, span="abort turn")
 
     async def turn(self, turn_id: str, tenant_id: str) -> TurnBody:
         """The turn as it stands; what its job has ended with is there. Raises NotFoundError."""
@@ -58,12 +60,12 @@ class SessionsClient:
     async def count_prompt_tokens(self, model: str, messages: list[Message], tools: tuple[Tool, ...] = ()) -> int:
         """Tokens of the whole prompt, template included, as the worker will see them."""
         body = CountTokensBody(model=model, messages=messages, tools=tools)
-        answer = await self._upstream.call("POST", "/internal/prompts/count", body=body)
+        answer = await self._upstream.call("POST", "/internal/prompts/count", body=body, span="count prompt")
         return TokenCountBody.model_validate_json(answer.content).prompt_tokens
 
     async def tokenize(self, body: TokenizeBody) -> TokensBody:
         """A text's or a prompt's tokens. Raises ModelNotFoundError."""
-        answer = await self._upstream.call("POST", "/internal/tokens", body=body)
+        answer = await self._upstream.call("POST", "/internal/tokens", body=body, span="tokenize")
         return TokensBody.model_validate_json(answer.content)
 
     async def detokenize(self, body: DetokenizeBody) -> str:

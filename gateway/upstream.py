@@ -7,10 +7,12 @@ from typing import Any
 
 import httpx
 import orjson
+from opentelemetry.trace import SpanKind
 from pydantic import BaseModel, SecretStr
 
 from shared.errors import DroverError, PermissionDeniedError, UnavailableError, error_from_body
 from shared.errors import UpstreamError as UpstreamFailure
+from shared.telemetry import traces
 
 CONNECT_TIMEOUT_S = 0.8
 """A service that cannot be reached is a 503 within a second."""
@@ -43,17 +45,34 @@ class Upstream:
         params: Mapping[str, str] | None = None,
         is_repeatable: bool = True,
         timeout_s: float | None = None,
+        span: str = "",
     ) -> httpx.Response:
-        """The answer, if its status says success.
+        """The answer, if its status says success. `span` is what the call is named in traces, else its method.
 
         A repeatable call whose kept-alive connection turns out to be closed is sent once more. Raises the error that
         the service described, UnavailableError when it cannot be reached or does not answer in time.
         """
+        attributes = {"http.request.method": method, "server.address": self._client.base_url.host}
+        with traces.span(span or method, SpanKind.CLIENT, attributes):
+            return await self._call(method, path, body, headers, params, is_repeatable, timeout_s)
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        body: BaseModel | None,
+        headers: Mapping[str, str] | None,
+        params: Mapping[str, str] | None,
+        is_repeatable: bool,
+        timeout_s: float | None,
+    ) -> httpx.Response:
+        traceparent = traces.current_traceparent()
+        traced = {"traceparent": traceparent} if traceparent else {}
         request = self._client.build_request(
             method,
             path,
             content=body.model_dump_json() if body is not None else None,
-            headers={"Content-Type": "application/json", **(headers or {})},
+            headers={"Content-Type": "application/json", **traced, **(headers or {})},
             params=params,
             timeout=httpx.USE_CLIENT_DEFAULT
             if timeout_s is None
@@ -64,6 +83,7 @@ class Upstream:
                 response = await self._send(request, is_repeatable)
         except (httpx.HTTPError, TimeoutError) as error:
             raise UnavailableError(f"The {self._name} cannot be reached now; try again shortly.") from error
+        traces.describe({"http.response.status_code": response.status_code})
         if response.is_error:
             raise self._described(response)
         return response

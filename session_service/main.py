@@ -7,7 +7,7 @@ from session_service.settings import SessionSettings
 from session_service.startup import require_schema, wait_for_postgres, wait_for_redis
 from shared.http import serve
 from shared.settings import ConfigurationError
-from shared.telemetry import configure_logging, configure_metrics
+from shared.telemetry import configure_logging, configure_metrics, configure_traces
 
 
 def main() -> None:
@@ -17,6 +17,7 @@ def main() -> None:
         app = create_app(settings)
         configure_logging("session-service", settings.log_level)
         configure_metrics("session-service")
+        configure_traces("session-service", settings)
         wait_for_postgres(settings)
         wait_for_redis(settings)
         require_schema(settings)

@@ -13,6 +13,7 @@ from typing import cast
 
 import redis.asyncio
 import structlog
+from opentelemetry.trace import SpanKind
 from redis.exceptions import RedisError, ResponseError
 
 from session_service.cancellation import is_cancelled
@@ -22,6 +23,7 @@ from session_service.outcomes import Outcome, outcome_of, store_outcomes
 from session_service.settings import SessionSettings
 from shared.errors import UnavailableError
 from shared.ledger import OUTBOX, OUTBOX_GROUP, AsyncLedger, OutboxEntry
+from shared.telemetry import traces
 
 _log = structlog.get_logger(__name__)
 
@@ -83,12 +85,15 @@ class OutboxConsumer:
     async def _store(self, entries: Entries) -> None:
         if not entries:
             return
+        began_ns = time.time_ns()
         readable = [entry for fields in (fields for _, fields in entries) if (entry := _parse(fields)) is not None]
         outcomes = await asyncio.gather(*(outcome_of(self._ledger, entry) for entry in readable))
         await store_outcomes(self._database, outcomes)
         await self._acknowledge([stream_id for stream_id, _ in entries], outcomes)
-        for entry in readable:
-            self._meter.count(entry)
+        stored_ns = time.time_ns()
+        for outcome in outcomes:
+            self._meter.count(outcome.entry)
+            _trace(outcome, began_ns, stored_ns)
 
     async def _acknowledge(self, stream_ids: list[bytes], outcomes: list[Outcome]) -> None:
         """What is committed may be told and forgotten."""
@@ -125,6 +130,14 @@ class OutboxConsumer:
         if self.problem != problem:
             _log.warning("outbox_waits", reason=problem, exc_info=error)
         self.problem = problem
+
+
+def _trace(outcome: Outcome, began_ns: int, stored_ns: int) -> None:
+    """The last span of a job's trace: it is in Postgres, and its gateway has been told."""
+    entry = outcome.entry
+    session = {traces.SESSION_ID: entry.session_id} if entry.session_id else {}
+    attributes = {traces.JOB_ID: entry.job_id, "drover.turn.state": outcome.state, **session}
+    traces.note_span("store turn", entry.traceparent, began_ns, stored_ns, SpanKind.CONSUMER, attributes)
 
 
 def _parse(fields: Mapping[bytes, bytes]) -> OutboxEntry | None:

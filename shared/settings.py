@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -37,6 +37,30 @@ class Settings(BaseSettings):
     )
     log_level: str = Field(
         default="INFO", validation_alias="DROVER_LOG_LEVEL", description="DEBUG, INFO, WARNING or ERROR"
+    )
+    traces_endpoint: str = Field(
+        default="",
+        validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT",
+        description="where spans are sent, such as http://otel-collector:4318 (OTLP over HTTP); empty: no traces",
+    )
+    traces_sampler: Literal[
+        "always_on",
+        "always_off",
+        "traceidratio",
+        "parentbased_always_on",
+        "parentbased_always_off",
+        "parentbased_traceidratio",
+    ] = Field(
+        default="parentbased_traceidratio",
+        validation_alias="OTEL_TRACES_SAMPLER",
+        description="which traces are recorded; `parentbased_…` does as whoever sent `traceparent` decided",
+    )
+    traces_ratio: float = Field(
+        default=1.0,
+        ge=0,
+        le=1,
+        validation_alias="OTEL_TRACES_SAMPLER_ARG",
+        description="the part of the traces that the `…traceidratio` samplers record",
     )
 
     @property

@@ -1,5 +1,6 @@
 """The answer to one job: what its choices share, from the prompt to the final event."""
 
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,6 +46,8 @@ class Answer:
         """How many end tokens were emitted, or logged before: only a job of several choices has them in its log."""
         self._emission = emission
         self._engine = engine
+        self.begun_ns = 0
+        """When its first sequence came into the batch, in nanoseconds since the epoch."""
         self._cached_tokens: int | None = None
         self._ends: list[ChoiceEnd | None] = [None] * job.n
         self._stop: str | None = None
@@ -99,6 +102,7 @@ class Answer:
     def count_cached(self, tokens: int) -> None:
         """Note how much of the prompt was in the KV cache when its first sequence began."""
         if self._cached_tokens is None:
+            self.begun_ns = time.time_ns()
             self._cached_tokens = min(tokens, self.prompt_size)
             model, missed = self.job.model, self.prompt_size - self._cached_tokens
             instruments.PREFIX_CACHE_TOKENS.add(self._cached_tokens, {"model": model, "result": "hit"})

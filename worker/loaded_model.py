@@ -22,6 +22,8 @@ class LoadedModel:
 
     def __init__(self, entry: ModelEntry, engine: Engine, *, stall_s: float, prefill_stall_s: float):
         self.entry = entry
+        self.load_began_ns = self.load_ended_ns = 0
+        """In nanoseconds since the epoch."""
         self._engine = engine
         self._stall_s = stall_s
         self._prefill_stall_s = prefill_stall_s

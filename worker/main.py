@@ -6,7 +6,7 @@ import sys
 from types import FrameType
 
 from shared.settings import ConfigurationError
-from shared.telemetry import configure_logging, configure_metrics
+from shared.telemetry import configure_logging, configure_metrics, configure_traces, shutdown_traces
 from worker.service import Service
 from worker.settings import WorkerSettings
 
@@ -17,6 +17,7 @@ def main() -> int:
         settings = WorkerSettings.load()
         configure_logging("worker", settings.log_level)
         configure_metrics("worker")
+        configure_traces("worker", settings, instance_id=settings.worker_id)
         service = Service(settings)
     except ConfigurationError as error:
         sys.stderr.write(f"{error}\n")
@@ -25,6 +26,7 @@ def main() -> int:
         return 128 + signal.SIGINT
     _end_at_signals(service)
     status = service.run()
+    shutdown_traces()
     if service.failure:
         sys.stderr.write(f"{service.failure}\n")
     return status

@@ -225,6 +225,8 @@ class ModelCache:
     def _put(self, shelf: Shelf, model: LoadedModel, seconds: float) -> None:
         with self._changed:
             self._failures.forget(shelf.entry)
+            model.load_ended_ns = time.time_ns()
+            model.load_began_ns = model.load_ended_ns - round(seconds * 1e9)
             shelf.model = model
             shelf.load_s = seconds
             shelf.loaded_at = shelf.used_at = time.monotonic()

@@ -144,9 +144,12 @@ class Publisher:
         for batch in batches:
             if batch.final is None or batch.job.is_over:
                 continue
+            times = batch.job.times
+            times.finishing_ns = time.time_ns()
             if self._ledger.finish(batch.final) == "fenced":
                 self._lose(batch)
                 continue
+            times.finished_ns = time.time_ns()
             _count_prompt(batch.final, batch.job.job.model)
             batch.job.end()
 

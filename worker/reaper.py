@@ -1,9 +1,12 @@
 """The reaper: every worker looks for jobs that others dropped; a lock in the ledger lets one do so at a time."""
 
+import time
+
 import structlog
+from opentelemetry.trace import SpanKind
 
 from shared.ledger import Hint, Ledger, Reaped
-from shared.telemetry import instruments
+from shared.telemetry import instruments, traces
 from worker.broker import Broker
 from worker.periodic import Periodic
 
@@ -31,7 +34,7 @@ class Reaper:
         reaped = self._ledger.reap(worker_id=self._worker_id, lock_ms=LOCK_MS, lease_ms=self._lease_ms)
         _tell(reaped)
         for hint in reaped.requeued:
-            self._broker.send(hint)
+            self._requeue(hint)
         for hint in reaped.overtaken:
             self._repair(hint)
         empty_queues: dict[str, bool] = {}
@@ -41,6 +44,16 @@ class Reaper:
                 empty_queues[hint.model] = self._broker.is_empty(hint.model)
             if empty_queues[hint.model]:
                 self._repair(hint)
+
+    def _requeue(self, hint: Hint) -> None:
+        """Its worker is lost, and that worker's spans with it: this one shows in the job's trace what happened."""
+        began_ns = time.time_ns()
+        is_sent = self._broker.send(hint)
+        attributes = {traces.JOB_ID: hint.job_id, "drover.worker.id": self._worker_id}
+        error = None if is_sent else "hint_not_sent"
+        traces.note_span(
+            "requeue", hint.traceparent, began_ns, time.time_ns(), SpanKind.PRODUCER, attributes, error=error
+        )
 
     def _repair(self, hint: Hint) -> None:
         if self._broker.send(hint):

@@ -9,6 +9,7 @@ from shared.errors import DroverError, InferenceError
 from shared.events import FinalEvent, TokensEvent
 from shared.ledger import Claimed, ClaimRefused, Ledger, LedgerAwayError, Unreadable
 from worker.handover import Handover
+from worker.job_trace import traced
 from worker.model_cache import ModelCache
 from worker.publisher import Publisher
 from worker.quarantine import Quarantine
@@ -54,6 +55,7 @@ class Runner:
         self._run(job_id, is_alone=True)
 
     def _run(self, job_id: str, *, is_alone: bool) -> None:
+        began_ns = time.time_ns()
         try:
             claimed = self._claim(job_id, is_alone)
         except Exception as error:  # the ledger is away: the reaper gives the job a new hint
@@ -70,7 +72,7 @@ class Runner:
             uncounted_tokens=claimed.uncounted_tokens,
             stays_alone=claimed.stays_alone,
         )
-        with self._jobs.hold(job):
+        with self._jobs.hold(job), traced(claimed, job, worker_id=self._worker_id, began_ns=began_ns):
             log.info("job_claimed", job_id=job_id, model=claimed.job.model, epoch=job.epoch, seq=job.seq)
             if self._quarantine.is_on and not is_alone:  # looked at after the job is held, or both might miss the other
                 self._return(job)

@@ -24,6 +24,20 @@ LOAD_STALL_S = 300.0
 
 
 @dataclass(slots=True)
+class JobTimes:
+    """When things happened to a job, in nanoseconds since the epoch; 0 for what has not. Its spans are made of them.
+
+    `ended_ns`: the final event was emitted. `finishing_ns` … `finished_ns`: it was written to the ledger.
+    """
+
+    submitted_ns: int = 0
+    first_token_ns: int = 0
+    ended_ns: int = 0
+    finishing_ns: int = 0
+    finished_ns: int = 0
+
+
+@dataclass(slots=True)
 class Batch:
     """What is written of one job at a time: its new tokens as one event, its final event, or both."""
 
@@ -63,6 +77,8 @@ class RunningJob:
         self.stays_alone = stays_alone
         self.has_progressed = False
         """Whether the log has got further in this life."""
+        self.final: FinalEvent | None = None
+        self.times = JobTimes()
         self._told = Lease(job.id, epoch, prompt_tokens, uncounted_tokens)
         self._load_progress = 0.0
         self._load_moved_at = time.monotonic()
@@ -75,6 +91,15 @@ class RunningJob:
         self._answer: Answer | None = None
         self._has_emitted = False
         self._is_closed = False
+
+    @property
+    def loaded(self) -> LoadedModel | None:
+        """The model that it was handed to."""
+        return self._loaded
+
+    @property
+    def answer(self) -> Answer | None:
+        return self._answer
 
     @property
     def is_over(self) -> bool:
@@ -106,19 +131,28 @@ class RunningJob:
 
     def hint(self) -> Hint:
         """What wakes another worker for the job."""
-        return Hint(self.id, self.job.model, self.job.priority, self.seq > 0 or self.has_progressed)
+        is_begun = self.seq > 0 or self.has_progressed
+        return Hint(self.id, self.job.model, self.job.priority, is_begun, self.job.traceparent or "")
 
     def emit(self, event: TokensEvent | FinalEvent) -> None:
         """Take an event, unless the job is closed; a final event closes it. Costs microseconds, waits for nothing."""
         if self._is_closed:
             return
-        self._outgoing.append(event)
         is_final = isinstance(event, FinalEvent)
+        if is_final or not self._has_emitted:
+            self._note(event)
+        self._outgoing.append(event)
         is_urgent = is_final or not self._has_emitted or len(self._outgoing) >= URGENT_TOKENS
         self._has_emitted = True
         if is_final:  # and never back to open: another thread may have halted the job meanwhile
             self._is_closed = True
         self._notify(is_urgent)
+
+    def _note(self, event: TokensEvent | FinalEvent) -> None:
+        if isinstance(event, FinalEvent):
+            self.final, self.times.ended_ns = event, time.time_ns()
+        else:
+            self.times.first_token_ns = time.time_ns()
 
     def take(self) -> Batch | None:
         """All that was emitted since the last call, or None."""
@@ -144,6 +178,7 @@ class RunningJob:
             if self._is_closed:
                 return
             self._loaded = loaded
+        self.times.submitted_ns = time.time_ns()
         self._answer = loaded.submit(request)
         if self._is_closed or self.is_over:  # halted between the two lines above: the model did not know the job yet
             loaded.abandon(self.id, self.epoch)

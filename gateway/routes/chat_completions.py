@@ -1,8 +1,7 @@
 """POST /v1/chat/completions."""
 
-from typing import Annotated
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from gateway.ask import Asked, hash_of
 from gateway.caller import Caller
@@ -45,12 +44,11 @@ async def create_chat_completion(
     gateway: GatewayParts,
     identity: WhoCalls,
     idempotency_key: IdempotencyKey = None,
-    traceparent: Annotated[str | None, Header(include_in_schema=False)] = None,
 ) -> Response:
     """OpenAI's chat completions. With `session_id` the messages are the new ones only, Drover adds the history."""
     caller = Caller(request.receive)
     timeout_s = body.timeout_s or gateway.settings.default_timeout_s
-    asked = Asked(identity, body.ask(), timeout_s, hash_of(body), idempotency_key, traceparent)
+    asked = Asked(identity, body.ask(), timeout_s, hash_of(body), idempotency_key)
     running = await gateway.completions.start(asked, caller)
     if body.stream:
         return event_stream(gateway, running, ChatStream(running.heading, after_seq=running.after_seq))

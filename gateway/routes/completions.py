@@ -1,9 +1,8 @@
 """POST /v1/completions."""
 
 from dataclasses import replace
-from typing import Annotated
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from gateway.ask import Ask, Asked, hash_of
 from gateway.caller import Caller
@@ -44,12 +43,11 @@ async def create_completion(
     gateway: GatewayParts,
     identity: WhoCalls,
     idempotency_key: IdempotencyKey = None,
-    traceparent: Annotated[str | None, Header(include_in_schema=False)] = None,
 ) -> Response:
     """OpenAI's completions: the prompt goes to the model as it is. Several prompts are answered side by side."""
     asks = await _asks(body, gateway)
     timeout_s = body.timeout_s or gateway.settings.default_timeout_s
-    asked = Asked(identity, asks[0], timeout_s, hash_of(body), idempotency_key, traceparent)
+    asked = Asked(identity, asks[0], timeout_s, hash_of(body), idempotency_key)
     caller = Caller(request.receive)
     if len(asks) > 1:
         several = await SeveralPrompts.started(gateway.completions, asked, asks, caller)

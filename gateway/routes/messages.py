@@ -3,7 +3,7 @@
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.security import APIKeyHeader
@@ -85,12 +85,11 @@ async def create_message(
     gateway: GatewayParts,
     identity: WhoCalls,
     idempotency_key: IdempotencyKey = None,
-    traceparent: Annotated[str | None, Header(include_in_schema=False)] = None,
 ) -> Response:
     """Anthropic's messages, tools included. The key comes in `x-api-key` or as a Bearer."""
     caller = Caller(request.receive)
     timeout_s = body.timeout_s or gateway.settings.default_timeout_s
-    asked = Asked(identity, body.ask(), timeout_s, hash_of(body), idempotency_key, traceparent)
+    asked = Asked(identity, body.ask(), timeout_s, hash_of(body), idempotency_key)
     prompt_tokens = await _counted(gateway, body) if body.stream else 0
     running = await gateway.completions.start(asked, caller)
     if not body.stream:

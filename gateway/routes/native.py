@@ -1,9 +1,9 @@
 """/api: Drover's own endpoints, for clients that want no more than a message in and tokens out."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 import orjson
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from gateway.ask import Ask, Asked, hash_of
 from gateway.auth import require_writer
@@ -52,7 +52,6 @@ MODELS = {
     ]
 }
 VECTORS = {"model": "all-minilm-l6-v2", "embeddings": [[0.021, -0.043]], "prompt_tokens": 4}
-Traceparent = Annotated[str | None, Header(include_in_schema=False)]
 
 
 @router.post("/chat", summary="Say something in a conversation", response_class=Response, responses=DESCRIBED)  # type: ignore[arg-type]
@@ -62,7 +61,6 @@ async def chat(
     gateway: GatewayParts,
     identity: WhoCalls,
     idempotency_key: IdempotencyKey = None,
-    traceparent: Traceparent = None,
 ) -> Response:
     """Streams `{"token","done":false}` lines, then one with `session_id` and `full_text`. Without `session_id` it opens
     a conversation; send the id that it tells with the next message."""
@@ -76,7 +74,7 @@ async def chat(
             )
         body.ask(model, None)  # what is wrong with it is said before there is a session
         session_id = await _new_session(gateway, identity)
-    asked = _asked(gateway, identity, body.ask(model, session_id), body, idempotency_key, traceparent)
+    asked = _asked(gateway, identity, body.ask(model, session_id), body, idempotency_key)
     return await _told(gateway, asked, request, is_stream=body.stream)
 
 
@@ -87,11 +85,10 @@ async def generate(
     gateway: GatewayParts,
     identity: WhoCalls,
     idempotency_key: IdempotencyKey = None,
-    traceparent: Traceparent = None,
 ) -> Response:
     """The prompt goes to the model as it is; the answer comes as in /api/chat, without a session."""
     ask = body.ask(_model(gateway, body.model, "chat"))
-    asked = _asked(gateway, identity, ask, body, idempotency_key, traceparent)
+    asked = _asked(gateway, identity, ask, body, idempotency_key)
     return await _told(gateway, asked, request, is_stream=body.stream)
 
 
@@ -147,10 +144,9 @@ def _asked(
     ask: Ask,
     body: GenerationFields,
     idempotency_key: str | None,
-    traceparent: str | None,
 ) -> Asked:
     timeout_s = body.timeout_s or gateway.settings.default_timeout_s
-    return Asked(identity, ask, timeout_s, hash_of(body), idempotency_key, traceparent)
+    return Asked(identity, ask, timeout_s, hash_of(body), idempotency_key)
 
 
 async def _new_session(gateway: Gateway, identity: Identity) -> str:

@@ -63,12 +63,11 @@ async def create_response(
     responses: TheResponses,
     identity: WhoCalls,
     idempotency_key: IdempotencyKey = None,
-    traceparent: Annotated[str | None, Header(include_in_schema=False)] = None,
 ) -> Response:
     """OpenAI's responses. `previous_response_id` or `conversation` brings the history; `input` is the new part only."""
     caller = Caller(request.receive)
     timeout_s = body.timeout_s or gateway.settings.default_timeout_s
-    asked = Asked(identity, body.ask(), timeout_s, hash_of(body), idempotency_key, traceparent)
+    asked = Asked(identity, body.ask(), timeout_s, hash_of(body), idempotency_key)
     begun = await responses.begin(asked, caller)
     if body.stream:
         return _streamed(gateway, responses, begun)

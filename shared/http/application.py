@@ -10,6 +10,9 @@ from shared.http.body_limit import BodyLimitMiddleware
 from shared.http.error_answers import install_errors
 from shared.http.operations import Readiness, operations_router
 
+UNTRACED = frozenset({"/livez", "/readyz", "/health", "/metrics"})
+"""Asked every few seconds by machines."""
+
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[Any]]
 
 
@@ -21,8 +24,14 @@ def service_app(
         title=f"Drover {service_name}",
         lifespan=lifespan,
         redoc_url=None,
-        # FastAPI would measure every request a second time, and wrap every chunk of a stream for it.
-        telemetry={"metrics": False, "logs": False},
+        # One span a request, and no measuring a second time, for which every chunk of a stream would be wrapped.
+        telemetry={
+            "metrics": False,
+            "logs": False,
+            "operation_spans": False,
+            "auto_configure": False,
+            "exclude": lambda scope: scope.get("path") in UNTRACED,
+        },
     )
     install_errors(app)
     app.add_middleware(BodyLimitMiddleware, max_body_bytes=max_body_bytes)

@@ -10,6 +10,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from shared.http.timed_protocol import TimeLimits, timed_protocol
+from shared.telemetry import shutdown_traces
 
 _log = structlog.get_logger(__name__)
 
@@ -52,7 +53,10 @@ def serve(
         timeout_graceful_shutdown=graceful_shutdown_s,
     )
     _log.info("listening", host=host, port=listener.getsockname()[1])
-    _Server(config).run(sockets=[listener])
+    try:
+        _Server(config).run(sockets=[listener])
+    finally:
+        shutdown_traces()
 
 
 class _Server(uvicorn.Server):

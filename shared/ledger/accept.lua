@@ -5,7 +5,7 @@ local id, accept_id, tenant, key, model, queue, session, payload = unpack(ARGV, 
 local timeout_ms, on_disconnect, resume_grace_ms, prompt_bound = unpack(ARGV, 9, 12)
 local reserve, rpm, tpm, concurrent, max_queued = tonumber(ARGV[13]), tonumber(ARGV[14]), tonumber(ARGV[15]),
   tonumber(ARGV[16]), tonumber(ARGV[17])
-local idempotency_key, body_hash, priority, form = unpack(ARGV, 18, 21)
+local idempotency_key, body_hash, priority, form, traceparent = unpack(ARGV, 18, 22)
 
 local EPSILON = 1e-6  -- draining leaves fractions: without it the last request of a limit would be refused
 local requests_key, tokens_key, slots_key = 'rl:' .. key .. ':r', 'rl:' .. key .. ':t', 'rl:' .. key .. ':c'
@@ -74,7 +74,7 @@ redis.call('HSET', 'job:' .. id, 'state', 'queued', 'epoch', 0, 'seq', 0, 'cance
   'accept_id', accept_id, 'accepted_ms', ms, 'on_disconnect', on_disconnect, 'resume_grace_ms', resume_grace_ms,
   'prompt_bound', prompt_bound, 'reserved', reserve, 'tpm', tpm, 'seq_at_claim', 0, 'deliveries', 0, 'claims', 0,
   'is_idempotent', idempotency_key ~= '' and 1 or 0, 'hint_wait_ms', HINT_WAIT_MS, 'priority', priority,
-  'quarantined', 0, 'alone', 0, 'form', form)
+  'quarantined', 0, 'alone', 0, 'form', form, 'traceparent', traceparent)
 enqueue({ id = id, queue = queue, accepted_ms = ms, deadline_ms = deadline_ms, priority = priority }, ms)
 attend(id, resume_grace_ms, ms)
 if idempotency_key ~= '' then

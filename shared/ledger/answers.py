@@ -172,6 +172,7 @@ class Hint(NamedTuple):
     model: str
     priority: Priority
     is_begun: bool = False
+    traceparent: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,7 @@ def accept(
         idempotency.body_hash if idempotency else "",
         job.priority,
         job.form.model_dump_json(exclude_defaults=True),
+        job.traceparent or "",
     ]
     return Call("accept", args, lambda raw: parsing.accepted(raw, limits))
 

@@ -20,6 +20,7 @@ local FIELDS = {
   'state', 'epoch', 'seq', 'cancel', 'deadline_ms', 'tenant', 'key', 'model', 'queue', 'session', 'prompt_bound',
   'reserved', 'tpm', 'accepted_ms', 'claim_id', 'worker', 'seq_at_claim', 'deliveries', 'claims', 'released',
   'is_idempotent', 'hint_wait_ms', 'priority', 'resume_grace_ms', 'quarantined', 'alone', 'prompt', 'uncounted',
+  'traceparent',
 }
 
 local function now_us()
@@ -40,7 +41,8 @@ local function read(id)
   for i, name in ipairs(FIELDS) do
     job[name] = values[i]
   end
-  job.priority = job.priority or 'interactive'  -- a gateway of an earlier version wrote none
+  -- A gateway of an earlier version wrote neither.
+  job.priority, job.traceparent = job.priority or 'interactive', job.traceparent or ''
   return job
 end
 
@@ -111,7 +113,8 @@ local function finalise(job, final)
   redis.call('XADD', 'turns:final', '*', 'job_id', job.id, 'tenant_id', job.tenant, 'key_id', job.key,
     'model', job.model, 'session_id', job.session, 'state', final.state, 'finish_reason', final.reason,
     'prompt_tokens', final.prompt, 'completion_tokens', final.completion, 'cached_tokens', final.cached,
-    'last_seq', job.seq, 'accepted_ms', job.accepted_ms, 'finished_ms', now, 'error', final.err)
+    'last_seq', job.seq, 'accepted_ms', job.accepted_ms, 'finished_ms', now, 'error', final.err,
+    'traceparent', job.traceparent)
   dequeue(job)
   redis.call('ZREM', 'jobs:leases', job.id)
   redis.call('ZREM', 'jobs:attended', job.id)

@@ -29,6 +29,7 @@ class OutboxEntry:
     accepted_ms: int
     finished_ms: int
     error: dict[str, Any] | None
+    traceparent: str = ""
 
     @classmethod
     def from_fields(cls, fields: Mapping[bytes, bytes] | Mapping[str, str]) -> Self:
@@ -48,6 +49,7 @@ class OutboxEntry:
             accepted_ms=int(raw["accepted_ms"]),
             finished_ms=int(raw["finished_ms"]),
             error=orjson.loads(raw["error"]),
+            traceparent=raw.get("traceparent", ""),  # not there in an entry of an earlier version
         )
 
 

@@ -176,8 +176,11 @@ def reaped(raw: Sequence[Any]) -> Reaped:
 
 
 def _hints(raw: Sequence[Any]) -> list[Hint]:
-    rows = zip(raw[::4], raw[1::4], raw[2::4], raw[3::4], strict=True)
-    return [Hint(text(job_id), text(model), word(priority), int(begun) == 1) for job_id, model, priority, begun in rows]
+    rows = zip(*(raw[place::5] for place in range(5)), strict=True)
+    return [
+        Hint(text(job_id), text(model), word(priority), int(begun) == 1, text(traceparent))
+        for job_id, model, priority, begun, traceparent in rows
+    ]
 
 
 def log(entries: Sequence[Any], after_seq: int) -> list[TokensEvent | FinalEvent]:

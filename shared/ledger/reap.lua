@@ -1,7 +1,7 @@
 -- One round of repair by the worker that holds the lock: leases that ended, hints that were lost, deadlines that passed,
 -- jobs that nobody attends to.
 -- Answers {0}, or {1, requeued, unhinted, overtaken, expired, dead, abandoned}. The first three hold for each job its id,
--- model, priority and 1 if it has tokens already. Overtaken are those whose hint is lost for certain.
+-- model, priority, 1 if it has tokens already, and traceparent. Overtaken are those whose hint is lost for certain.
 
 local worker, lock_ms, grace_ms, late, lost = unpack(ARGV)
 local PER_ROUND = 64      -- of each kind, so that a round never holds Redis for long
@@ -55,6 +55,7 @@ local function add(list, job)
   list[#list + 1] = job.model
   list[#list + 1] = job.priority
   list[#list + 1] = job.seq == '0' and 0 or 1
+  list[#list + 1] = job.traceparent
 end
 
 local function reap_lease(id)

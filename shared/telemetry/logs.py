@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 import structlog
+from opentelemetry import trace
 from structlog.contextvars import bound_contextvars, merge_contextvars
 from structlog.types import EventDict, Processor, WrappedLogger
 
@@ -25,6 +26,7 @@ def configure_logging(service: str, level: str = "INFO") -> None:
     threshold = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
     shared_steps: list[Processor] = [
         merge_contextvars,
+        _add_trace,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -44,7 +46,7 @@ def configure_logging(service: str, level: str = "INFO") -> None:
 
 
 def log_context(**fields: str) -> AbstractContextManager[None]:
-    """Add fields (job_id, tenant_id, trace_id) to every line logged within the block, in this task or thread."""
+    """Add fields (job_id, tenant_id) to every line logged within the block, in this task or thread."""
     return bound_contextvars(**fields)
 
 
@@ -73,6 +75,14 @@ def _naming(service: str) -> Processor:
         return event
 
     return add_service
+
+
+def _add_trace(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    context = trace.get_current_span().get_span_context()
+    if context.is_valid:
+        event["trace_id"] = trace.format_trace_id(context.trace_id)
+        event["span_id"] = trace.format_span_id(context.span_id)
+    return event
 
 
 def _blank_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -50,7 +50,7 @@ def test_a_limit_that_is_not_set_differs_from_a_limit_of_zero() -> None:
 
     call = calls.accept(a_job(), limits, max_queued_jobs=7, idempotency=Idempotency("k", "h"))
 
-    assert call.args[13:] == [0, -1, -1, 7, "k", "h", "interactive", "{}"]
+    assert call.args[13:] == [0, -1, -1, 7, "k", "h", "interactive", "{}", ""]
 
 
 def test_the_job_travels_whole() -> None:

@@ -32,4 +32,9 @@ def test_an_entry_is_read_from_bytes_and_from_text(fields: dict[str, str]) -> No
 
 
 def test_a_later_version_may_add_fields() -> None:
-    assert OutboxEntry.from_fields(FIELDS | {"traceparent": "00-1"}).job_id == "j1"
+    assert OutboxEntry.from_fields(FIELDS | {"of_tomorrow": "1"}).job_id == "j1"
+
+
+def test_an_earlier_version_wrote_no_trace() -> None:
+    assert OutboxEntry.from_fields(FIELDS).traceparent == ""
+    assert OutboxEntry.from_fields(FIELDS | {"traceparent": "00-1"}).traceparent == "00-1"

@@ -88,10 +88,10 @@ def test_a_round_without_the_lock_did_nothing() -> None:
 
 
 def test_a_round_pairs_jobs_with_their_models() -> None:
-    rows = [b"j1", b"m1", b"batch", 1, b"j2", b"m2", b"interactive", 0]
-    reaped = parsing.reaped([1, rows, [], rows[4:], [b"j3"], [b"j4"], [b"j5"]])
+    rows = [b"j1", b"m1", b"batch", 1, b"00-1", b"j2", b"m2", b"interactive", 0, b""]
+    reaped = parsing.reaped([1, rows, [], rows[5:], [b"j3"], [b"j4"], [b"j5"]])
 
-    begun, new = Hint("j1", "m1", "batch", is_begun=True), Hint("j2", "m2", "interactive")
+    begun, new = Hint("j1", "m1", "batch", is_begun=True, traceparent="00-1"), Hint("j2", "m2", "interactive")
     assert reaped == Reaped([begun, new], [], [new], ["j3"], ["j4"], ["j5"], got_lock=True)
 
 
