@@ -62,11 +62,9 @@ class Room:
         return None
 
     def _say(self, text: str) -> None:
-        generation = None
         try:
             generation = self._conversation.say(text, self._speaker.status.show)
             self._speaker.say(generation, "content", session_id=self._conversation.session_id)
         except ApiError:
-            if generation is None or not generation.answer.job_id:
-                self._conversation.take_back()
+            self._conversation.take_back()
             raise

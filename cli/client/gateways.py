@@ -60,14 +60,20 @@ class Gateways:
 
     @contextmanager
     def events(
-        self, method: str, path: str, content: bytes | None = None, headers: dict[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        content: bytes | None = None,
+        headers: dict[str, str] | None = None,
+        *,
+        silence_s: float = SILENCE_S,
     ) -> Iterator[tuple[str, Iterator[Event]]]:
-        """The job's id and the events of one stream, on the first gateway.
+        """The job's id and the events of one stream, on the first gateway; it is lost after `silence_s` without a byte.
 
         Raises ApiError for an answer that is no stream, and ConnectionLostError, also while the events are read.
         """
         accepted = {"Accept": "text/event-stream", **(headers or {})}
-        timeout = httpx.Timeout(SILENCE_S, connect=CONNECT_TIMEOUT_S)
+        timeout = httpx.Timeout(silence_s, connect=CONNECT_TIMEOUT_S)
         with (
             _broken_connections_told(),
             self._client.stream(

@@ -51,6 +51,9 @@ class Generation:
                         raise self._gateways.unreachable() from error
                     self._gateways.turn_to_the_next()
                     continue
+            except ApiError as error:
+                if error.status < 500 or not (self.answer.job_id or give_up_at):
+                    raise  # a gateway that cannot do yet what the one before it could is no better than none
             if self.answer.is_over:
                 return
             now = time.monotonic()
@@ -91,16 +94,11 @@ class Generation:
                 time.sleep(PAUSE_S)
 
     def _resume(self) -> Iterator[Piece]:
-        """Go on after the last event, on whichever gateway is asked now; one that cannot do it yet is lost, too."""
+        """Go on after the last event, on whichever gateway is asked now."""
         path = f"/v1/jobs/{self.answer.job_id}/stream?include_usage=true"
         after = {"Last-Event-ID": self.answer.last_event_id} if self.answer.last_event_id else {}
-        try:
-            with self._gateways.events("GET", path, headers=after) as (_, events):
-                yield from self._texts(events)
-        except ApiError as error:
-            if error.status < 500:
-                raise
-            raise ConnectionLostError(was_sent=True) from error
+        with self._gateways.events("GET", path, headers=after) as (_, events):
+            yield from self._texts(events)
 
     def _texts(self, events: Iterator[Event]) -> Iterator[Piece]:
         for event in events:
@@ -115,7 +113,10 @@ class Generation:
 
     def _job_id_of_the_key(self) -> str:
         """The same request again attaches to the job, if the interrupted one has come so far."""
-        with self._gateways.events("POST", self._path, self._content, self._key) as (job_id, _):
+        with self._gateways.events("POST", self._path, self._content, self._key, silence_s=CANCEL_TIMEOUT_S) as (
+            job_id,
+            _,
+        ):
             return job_id
 
     def _cancel(self, job_id: str) -> None:
