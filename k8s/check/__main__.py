@@ -11,7 +11,7 @@ from k8s.check.manifest import Overlay
 from k8s.check.metrics import check_metrics
 from k8s.check.pods import check_pods
 from k8s.check.references import check_references
-from k8s.check.rendering import OVERLAYS, RenderingError, overlay
+from k8s.check.rendering import RenderingError, all_overlays, overlay
 from k8s.check.validation import VERSIONS, check_schemas
 
 CHECKS: dict[str, Callable[[Overlay], list[str]]] = {
@@ -36,7 +36,7 @@ def main() -> int:
 def check_all() -> int:
     """Look at every overlay and print what is found; 0 when nothing is wrong."""
     status = 0
-    for name in OVERLAYS:
+    for name in all_overlays():
         try:
             found = overlay(name)
         except RenderingError as error:

@@ -7,10 +7,10 @@ from k8s.check.manifest import Overlay, everywhere
 from k8s.check.reachability import Network, Place, places_of
 
 ARROWS = {
-    "gateway": {"redis", "rabbitmq", "session-service", "embedding-service"},
-    "worker": {"redis", "rabbitmq"},
-    "session-service": {"redis", "postgres"},
-    "embedding-service": set[str](),
+    "gateway": {"redis", "rabbitmq", "session-service", "embedding-service", "otel-collector"},
+    "worker": {"redis", "rabbitmq", "otel-collector"},
+    "session-service": {"redis", "postgres", "otel-collector"},
+    "embedding-service": {"otel-collector"},
     "migrations": {"postgres"},
     "models-pull": {"internet"},
     "prometheus": {"gateway", "worker", "session-service", "embedding-service"},
@@ -26,6 +26,9 @@ _AROUND = [
     Place("ingress-controller", "ingress-nginx", {"app.kubernetes.io/name": "ingress-nginx"}),
     Place("stranger", "default", {"app.kubernetes.io/name": "prometheus"}),
 ]
+_COLLECTOR = Place(
+    "otel-collector", "monitoring", {"app.kubernetes.io/name": "opentelemetry-collector"}, {"otlp": 4318}
+)
 _OUTSIDE = [
     Place("internet", address="192.0.2.10", ports={"https": 443}),
     Place("metadata of the cloud", address="169.254.169.254", ports={"http": 80, "https": 443}),
@@ -41,7 +44,7 @@ def check_arrows(overlay: Overlay) -> list[str]:
     if not overlay.of_kind("NetworkPolicy"):
         return []
     own, network = places_of(overlay), Network(overlay)
-    targets = [*own, *_OUTSIDE, *_managed_servers(overlay, {place.name for place in own})]
+    targets = [*own, _COLLECTOR, *_OUTSIDE, *_managed_servers(overlay, {place.name for place in own})]
     problems: list[str] = []
     for source, target in [*product(own, targets), *product(_AROUND, own)]:
         is_meant = target.name in ARROWS.get(source.name, set())

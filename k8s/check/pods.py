@@ -12,6 +12,7 @@ from k8s.check.environment import SETTINGS, image_name, settings_of
 from k8s.check.manifest import Data, Overlay, Pod
 from shared.http import serve
 from shared.http.operations import operations_router
+from shared.settings import ConfigurationError
 
 WORKER_HANDOVER_S = 2.0
 """worker/drain.py returns at most so long after its grace."""
@@ -31,7 +32,10 @@ def check_pods(overlay: Overlay) -> list[str]:
 
 
 def drain_s(overlay: Overlay, pod: Pod) -> float:
-    """How long the pod's service may take between SIGTERM and its exit; 0 for what is not a service of Drover."""
+    """How long the pod's service may take between SIGTERM and its exit; 0 for what is not a service of Drover.
+
+    Raises ConfigurationError for settings that the service would refuse.
+    """
     container = pod.containers[0]
     settings: Any = settings_of(overlay, container)
     match image_name(container) if "startupProbe" in container else "":
@@ -60,7 +64,11 @@ def _of_pod(_overlay: Overlay, pod: Pod) -> Iterator[str]:
 
 def _of_end(overlay: Overlay, pod: Pod) -> Iterator[str]:
     hook = pod.containers[0].get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
-    needed, given = hook + drain_s(overlay, pod), pod.spec.get("terminationGracePeriodSeconds", 30)
+    try:
+        needed = hook + drain_s(overlay, pod)
+    except ConfigurationError:
+        return  # check_environment tells of it
+    given = pod.spec.get("terminationGracePeriodSeconds", 30)
     if given < needed:
         yield f"{pod.owner}: it is killed after {given} s, and its preStop and drain take up to {needed:.0f} s."
 

@@ -11,11 +11,18 @@ from k8s.check.manifest import Manifest, Overlay
 
 ROOT = Path(__file__).resolve().parents[1]
 OVERLAYS = ("local", "staging", "production")
+"""Those that the tests look at."""
 TIMEOUT_S = 60
 
 
 class RenderingError(Exception):
     """An overlay cannot be rendered; the message says why and what to do."""
+
+
+def all_overlays() -> list[str]:
+    """Ours, and whatever others have been put beside them."""
+    found = {folder.name for folder in (ROOT / "overlays").iterdir() if folder.is_dir()}
+    return [*OVERLAYS, *sorted(found - set(OVERLAYS))]
 
 
 def has_renderer() -> bool:

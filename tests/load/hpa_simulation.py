@@ -13,7 +13,6 @@ from tests.load.hpa_simulation_manifest import Autoscaler, read_autoscaler
 from tests.load.hpa_simulation_scenarios import Outcome, Scenario, noisy, of_shape, simulate
 from tests.load.hpa_simulation_variants import variants
 
-OVERLAY = "production"
 HOUR_S = 3600
 
 
@@ -84,9 +83,10 @@ def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(prog="python -m tests.load.hpa_simulation", description=__doc__)
     parser.add_argument("--variants", action="store_true", help="what other numbers for the workers would do")
+    parser.add_argument("--overlay", default="production", help="whose autoscalers")
     parser.add_argument("--seed", type=int, default=7, help="chooses the lengths of answers and pauses")
     chosen = parser.parse_args()
-    found = overlay(OVERLAY)
+    found = overlay(chosen.overlay)
     for case in CASES:
         if chosen.variants and case.service != "worker":
             continue

@@ -13,7 +13,7 @@ ADMIN = "/admin"
 """For operators, not for the world."""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def paths() -> set[str]:
     """The paths of the gateway's API, and of its description."""
     app = build_app(GatewaySettings(models_dir=Path(ROOT.parent / "models")))

@@ -1,3 +1,4 @@
+import ast
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -7,6 +8,8 @@ import pytest
 
 from k8s.check.manifest import Overlay
 from k8s.check.pods import check_pods, drain_s
+from session_service import settings as session_settings
+from session_service import startup as session_startup
 from worker.operations import Operations
 
 
@@ -68,6 +71,21 @@ def test_a_worker_answers_what_its_probes_ask(production: Overlay) -> None:
     operations.stop()
 
     assert statuses == {"/livez": 200, "/readyz": 503}
+
+
+def test_a_session_service_waits_for_the_schema_by_what_its_code_has(production: Overlay) -> None:
+    waiting = next(pod for pod in production.pods() if pod.name == "session-service").all_containers[1]
+    code = waiting["command"][-1].split("'")[1]
+    modules = {"settings": session_settings, "startup": session_startup}
+
+    named = [
+        (node.value.id, node.attr)
+        for node in ast.walk(ast.parse(code))
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules
+    ]
+
+    assert {name for _, name in named} == {"SessionSettings", "wait_for_postgres", "require_schema"}
+    assert all(hasattr(modules[module], name) for module, name in named)
 
 
 def _status(url: str) -> int:

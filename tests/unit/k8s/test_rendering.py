@@ -4,11 +4,12 @@ import pytest
 import yaml
 
 from k8s.check.manifest import Overlay
-from k8s.check.rendering import OVERLAYS, ROOT, RenderingError, render
+from k8s.check.rendering import OVERLAYS, ROOT, RenderingError, all_overlays, render
 
 
 def test_every_overlay_is_looked_at() -> None:
-    assert set(OVERLAYS) == {folder.name for folder in (ROOT / "overlays").iterdir()}
+    assert set(all_overlays()) == {folder.name for folder in (ROOT / "overlays").iterdir()}
+    assert set(OVERLAYS) <= set(all_overlays())
 
 
 def test_every_component_is_chosen_by_an_overlay() -> None:
