@@ -64,7 +64,7 @@ def test_deeply_nested_json_is_a_400(http: httpx.Client) -> None:
         ({"stop": ["a", "b", "c", "d", "e"]}, "stop"),
         ({"n": 17}, "n"),
         ({"n": 2, "session_id": "s"}, "n"),
-        ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools"),
+        ({"tools": [{"type": "custom"}]}, "tools.0.type"),
         ({"response_format": {"type": "yaml"}}, "response_format.type"),
         ({"response_format": {"type": "json_schema"}}, "response_format.json_schema"),
         (
