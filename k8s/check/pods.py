@@ -58,6 +58,8 @@ def _of_pod(_overlay: Overlay, pod: Pod) -> Iterator[str]:
         yield f"{pod.owner}: it gets a token for the cluster's API, which it does not need."
     if security.get("runAsNonRoot") is not True or security.get("seccompProfile") != {"type": "RuntimeDefault"}:
         yield f"{pod.owner}: it must run as a user other than root, with the runtime's seccomp profile."
+    if "fsGroup" in security and security.get("fsGroupChangePolicy") != "OnRootMismatch":
+        yield f"{pod.owner}: at each start its files would be opened to the group, and Erlang refuses such a cookie."
     if any(image_name(container) in SETTINGS for container in pod.containers) and security.get("runAsUser") != USER:
         yield f"{pod.owner}: Drover's images run as user {USER}."
 

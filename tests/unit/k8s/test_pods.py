@@ -30,6 +30,7 @@ def test_no_pod_breaks_a_rule(each_overlay: Overlay) -> None:
         (lambda spec: spec["securityContext"].update(runAsNonRoot=False), "a user other than root"),
         (lambda spec: spec["securityContext"].update(seccompProfile={"type": "Unconfined"}), "seccomp profile"),
         (lambda spec: spec["securityContext"].update(runAsUser=1000), "run as user 10001"),
+        (lambda spec: spec["securityContext"].update(fsGroup=10001), "opened to the group"),
         (lambda spec: spec.update(terminationGracePeriodSeconds=20), "it is killed after 20 s"),
         (lambda spec: spec["containers"][0]["securityContext"].pop("capabilities"), "drop all capabilities"),
         (lambda spec: spec["containers"][0]["securityContext"].pop("readOnlyRootFilesystem"), "read-only"),
