@@ -14,7 +14,7 @@ _REQUEST = (
     b"POST /v1/chat/completions HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer bench\r\n"
     b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(_BODY), _BODY)
 )
-_OPEN_AT_ONCE = 50
+_OPEN_AT_ONCE = 25
 _AGAIN_S = 0.5
 
 
@@ -59,15 +59,23 @@ class Streams:
         """Wait for [DONE] on all."""
         await asyncio.gather(*self._reading)
 
+    async def close(self) -> None:
+        """Leave without waiting for the end."""
+        for reading in self._reading:
+            reading.cancel()
+        await asyncio.gather(*self._reading, return_exceptions=True)
+
     async def _read(self, begun: asyncio.Event) -> None:
         reader, writer, tail = await self._begin()
         begun.set()
-        while b"[DONE]" not in tail:
-            data = await reader.read(262_144)
-            if not data:
-                raise RuntimeError(f"a stream ended early: {tail!r}")
-            tail = (tail + data)[-400:]
-        writer.close()
+        try:
+            while b"[DONE]" not in tail:
+                data = await reader.read(262_144)
+                if not data:
+                    raise RuntimeError(f"a stream ended early: {tail!r}")
+                tail = (tail + data)[-400:]
+        finally:
+            writer.close()
 
     async def _begin(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, bytes]:
         """A stream that was accepted; on a busy machine Redis may be too slow once, which is a 503."""
@@ -78,5 +86,4 @@ class Streams:
             if head.startswith(b"HTTP/1.1 200"):
                 return reader, writer, head
             writer.close()
-            print(f"refused, asked again: {head[:40]!r}", file=sys.stderr, flush=True)
             await asyncio.sleep(_AGAIN_S)
