@@ -48,7 +48,7 @@ def test_malformed_json_is_a_400(http: httpx.Client, body: bytes) -> None:
         ({"stop": ["a", "b", "c", "d", "e"]}, "stop"),
         ({"n": 1000}, "n"),
         ({"n": 100}, "n"),
-        ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools"),
+        ({"tools": [{"type": "custom"}]}, "tools.0.type"),
     ],
 )
 def test_a_wrong_field_is_a_400_that_names_it(
