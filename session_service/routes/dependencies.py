@@ -79,7 +79,11 @@ def _newest_first(after: After = None, before: Before = None, limit: Limit = 20,
 
 
 def _oldest_first(
-    after: After = None, before: Before = None, limit: MessageLimit = 50, order: Order = "asc", inclusive: Inclusive = False
+    after: After = None,
+    before: Before = None,
+    limit: MessageLimit = 50,
+    order: Order = "asc",
+    inclusive: Inclusive = False,
 ) -> Page:
     return Page(limit, order, after, before, inclusive)
 
