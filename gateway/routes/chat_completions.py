@@ -1,6 +1,5 @@
 """POST /v1/chat/completions."""
 
-
 from fastapi import APIRouter, Request, Response
 
 from gateway.ask import Asked, hash_of

@@ -10,6 +10,7 @@ import pytest
 
 from shared.bodies.embeddings import EmbeddingsResponseBody
 from tests.fakes.random_bert_gguf import WIDTH
+from tests.fakes.span_memory import remembered_spans
 
 pytestmark = pytest.mark.usefixtures("model_file")
 
@@ -135,3 +136,13 @@ async def test_one_text_more_than_the_largest_request_is_refused(client: httpx.A
     response = await embed(client, ["a cat"] * 2049)
 
     assert (response.status_code, response.json()["error"]["param"]) == (400, "input")
+
+
+async def test_a_call_leaves_a_span_without_its_text(client: httpx.AsyncClient) -> None:
+    with remembered_spans() as memory:
+        await embed(client, "the cat")
+
+    done = memory.one("embeddings random-bert")
+    assert memory.parent_of(done.name) == "POST /internal/embeddings"
+    assert (done.attributes["gen_ai.operation.name"], done.attributes["gen_ai.usage.input_tokens"]) == ("embeddings", 4)
+    assert "cat" not in "".join(span.to_json() for span in memory.spans)

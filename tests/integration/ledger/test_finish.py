@@ -129,3 +129,24 @@ async def test_a_job_that_used_more_than_reserved_pays_for_it(
     ledger.finish(FinalEvent(job.id, 0, epoch, "stop", usage=Usage(10, 50_000)))
 
     assert 20_000 < float(client.hget("rl:key-a:t", "taken") or 0) <= 50_010  # type: ignore[arg-type]
+
+
+async def test_the_trace_of_a_job_goes_with_its_outbox_entry_however_it_ends(
+    bench: Bench, ledger: Ledger, gate: AsyncLedger, client: redis.Redis
+) -> None:
+    job, epoch = await bench.run(traceparent="00-a")
+    cancelled, untraced = await bench.accept(traceparent="00-b"), await bench.accept()
+    earlier = await bench.accept(traceparent="00-c")
+    client.hdel(f"job:{earlier.id}", "traceparent")  # as a gateway of an earlier version has written it
+
+    ledger.finish(final(job.id, 0, epoch))
+    for queued in (cancelled, untraced, earlier):
+        await gate.cancel(queued.id, queued.tenant_id)
+
+    entries = [OutboxEntry.from_fields(fields) for fields in bench.outbox()]
+    assert {entry.job_id: entry.traceparent for entry in entries} == {
+        job.id: "00-a",
+        cancelled.id: "00-b",
+        untraced.id: "",
+        earlier.id: "",
+    }

@@ -64,7 +64,9 @@ class Turns:
         }
         return await self.http.post("/internal/turns", json={**body, **fields})
 
-    async def accept(self, turn_id: str, *, session_id: str | None = None, timeout_s: float = 60) -> None:
+    async def accept(
+        self, turn_id: str, *, session_id: str | None = None, timeout_s: float = 60, traceparent: str | None = None
+    ) -> None:
         job = GenerateJob(
             id=turn_id,
             tenant_id=self.tenant,
@@ -74,6 +76,7 @@ class Turns:
             messages=(Message(role="user", content="Hello"),),
             session_id=session_id,
             timeout_s=timeout_s,
+            traceparent=traceparent,
         )
         await self.ledger.accept(job, Limits(), max_queued_jobs=100)
 

@@ -12,6 +12,7 @@ from session_service.database import Database
 from session_service.outbox import OutboxConsumer
 from session_service.settings import SessionSettings
 from shared.ledger import OUTBOX, OUTBOX_GROUP, AsyncLedger
+from tests.fakes.span_memory import remembered_spans
 from tests.integration.session_service.caller import ROOMY, Rows, Turns, eventually
 
 MakeConsumer = Callable[[], OutboxConsumer]
@@ -243,3 +244,25 @@ async def _has_problem(consumer: OutboxConsumer) -> bool:
 
 async def _has_no_problem(consumer: OutboxConsumer) -> bool:
     return consumer.problem is None
+
+
+async def test_what_is_stored_is_the_last_span_of_its_jobs_trace(
+    turns: Turns, make_consumer: MakeConsumer, redis_client: redis.asyncio.Redis
+) -> None:
+    turn_id = (await turns.begin()).json()["turn_id"]
+    traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    await turns.accept(turn_id, session_id=turns.session_id, traceparent=traceparent)
+    await turns.end_job(turn_id, ["a secret"])
+
+    with remembered_spans() as memory:
+        async with at_work(make_consumer()):
+            await turns.wait_until_stored(turn_id)
+            await eventually(lambda: _is_empty(redis_client))
+
+    stored = memory.one("store turn")
+    assert f"{stored.context.trace_id:032x}" == traceparent.split("-")[1]
+    assert dict(stored.attributes) == {
+        "drover.job.id": turn_id,
+        "drover.turn.state": "done",
+        "gen_ai.conversation.id": turns.session_id,
+    }
