@@ -54,6 +54,6 @@ def _command() -> list[str]:
     if kustomize := shutil.which("kustomize"):
         return [kustomize, "build"]
     raise RenderingError(
-        "kubectl is missing: install it from your package manager (apt-get install kubectl, brew install kubectl) or "
-        "from kubernetes.io/docs/tasks/tools; the program kustomize, version 5 or newer, will do as well."
+        "kubectl is missing: kubernetes.io/docs/tasks/tools tells how to install it (1.27 or newer); the program "
+        "kustomize, version 5 or newer, will do as well."
     )
