@@ -1,6 +1,7 @@
 """Text that comes from files and pipes."""
 
 import os
+import select
 import stat
 import sys
 from collections.abc import Sequence
@@ -8,9 +9,12 @@ from pathlib import Path
 from typing import TextIO
 
 from cli.errors import InputError
+from cli.status_line import StatusLine
 from cli.terminal import is_terminal
 
 STANDARD_INPUT = "-"
+SOON_S = 1.0
+"""A pipe that nobody writes into would keep a command for ever, and nobody would see why."""
 
 
 def read_text(name: str) -> str:
@@ -28,7 +32,15 @@ def read_text(name: str) -> str:
 
 def piped_text() -> str:
     """What comes through a pipe or from a file on standard input; '' where that is neither."""
-    return read_text(STANDARD_INPUT) if _is_pipe_or_file(sys.stdin) else ""
+    if not _is_pipe_or_file(sys.stdin):
+        return ""
+    status = StatusLine()
+    if not _comes_soon(sys.stdin):
+        status.show("reading standard input; < /dev/null leaves it out")
+    try:
+        return read_text(STANDARD_INPUT)
+    finally:
+        status.show("")
 
 
 def joined(parts: Sequence[str]) -> str:
@@ -47,6 +59,13 @@ def lines_of(text: str, name: str) -> list[str]:
 
 def _standard_input() -> bytes:
     return sys.stdin.buffer.read() if sys.stdin else b""
+
+
+def _comes_soon(stream: TextIO) -> bool:
+    try:
+        return bool(select.select([stream], [], [], SOON_S)[0])
+    except OSError:
+        return True  # a text in memory
 
 
 def _is_pipe_or_file(stream: TextIO | None) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -260,6 +261,26 @@ def test_a_reader_that_has_enough_ends_the_answer_quietly(serving: Stack, enviro
     with serving.client() as client:
         session_id = client.get("/v1/sessions").json()["first_id"]
     wait_until(lambda: messages(serving, session_id)[-1]["status"] == "incomplete", "the turn has ended")
+
+
+def test_a_pipe_that_stays_silent_is_named_on_the_terminal(environment: dict[str, str]) -> None:
+    shown, terminal = pty.openpty()
+    command = [sys.executable, "-m", "cli.main", "chat", "Hello", "--max-tokens", "2"]
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env={**environment, "TERM": "xterm"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=terminal,
+    ) as process:
+        os.close(terminal)
+        said = os.read(shown, 1000)
+        answer, _ = process.communicate(timeout=60)
+    os.close(shown)
+
+    assert b"reading standard input; < /dev/null leaves it out" in said
+    assert (process.returncode, answer.strip() != b"") == (0, True)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk without room")
