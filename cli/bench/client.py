@@ -12,6 +12,10 @@ from cli.client.errors import ApiError, UnreachableError
 _CONNECT_S = 5.0
 
 
+class _UnansweredError(Exception):
+    """The connection was there, and ended without an answer."""
+
+
 class BenchClient:
     """Keeps a connection for each stream. `url` may end in /v1 or not; `timeout_s` without a byte ends a request.
 
@@ -65,8 +69,21 @@ class BenchClient:
         return outcome.total_s
 
     async def ask(self, body: dict[str, Any], answer: StreamedAnswer) -> Outcome:
-        """One request, read into the new `answer` to its end. Raises httpx.InvalidURL."""
+        """One request, read into the new `answer` to its end. Raises httpx.InvalidURL.
+
+        A server may close a kept connection just as the request is sent on it: then it is sent once more.
+        """
         content = json.dumps(body).encode()
+        try:
+            return await self._read(content, answer)
+        except _UnansweredError:
+            pass
+        try:
+            return await self._read(content, answer)
+        except _UnansweredError as error:
+            return answer.fail(NO_CONNECTION, str(error))
+
+    async def _read(self, content: bytes, answer: StreamedAnswer) -> Outcome:
         has_answered = False
         try:
             async with self._client.stream("POST", f"{self._url}/v1/chat/completions", content=content) as response:
@@ -76,9 +93,11 @@ class BenchClient:
                 async for data in response.aiter_raw():
                     answer.feed(data)
             return answer.end()
-        except httpx.ConnectTimeout as error:
+        except (httpx.ConnectTimeout, httpx.ConnectError) as error:
             return answer.fail(NO_CONNECTION, str(error))
         except httpx.TimeoutException as error:
             return answer.fail(TIMED_OUT, str(error))
         except httpx.HTTPError as error:
-            return answer.fail(BROKEN_STREAM if has_answered else NO_CONNECTION, str(error))
+            if not has_answered:
+                raise _UnansweredError(str(error)) from error
+            return answer.fail(BROKEN_STREAM, str(error))

@@ -9,13 +9,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 TOKENS = 5
-MODELS = ("good", "uncounted", "endless", "broken", "doubled", "missing", "refusing", "failing")
+MODELS = ("good", "uncounted", "endless", "broken", "doubled", "missing", "refusing", "failing", "closing")
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     asked = 0
     """Of all connections; the first answer is always good, so that a warm-up succeeds."""
+    closes_next = True
+    """Whether the next request for "closing" finds its connection closed; every second one is answered."""
 
     def do_GET(self) -> None:
         self._answer(200, {"object": "list", "data": [{"id": "bert", "kind": "embedding"}, {"id": "good"}]})
@@ -24,6 +26,10 @@ class _Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         type(self).asked += 1
         model = "good" if self.asked == 1 else body["model"]
+        if model == "closing" and type(self).closes_next:
+            type(self).closes_next, self.close_connection = False, True
+            return
+        type(self).closes_next = True
         if model == "refusing":
             self._answer(429, {"error": {"message": "Slower.", "code": "rate_limit_exceeded"}})
             return
@@ -76,7 +82,7 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def openai_server() -> Iterator[str]:
     """Its URL; the first request for a completion is answered well whatever its model."""
-    handler = type("Handler", (_Handler,), {"asked": 0})
+    handler = type("Handler", (_Handler,), {"asked": 0, "closes_next": True})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, daemon=True)

@@ -88,6 +88,12 @@ def test_a_server_that_counts_no_tokens_has_its_pieces_counted(url: str, tmp_pat
     assert "pieces of text were counted" in done.stdout
 
 
+def test_a_connection_that_the_server_has_closed_is_no_error(url: str, tmp_path: Path) -> None:
+    done = bench(url, "--streams", "1", "--requests", "4", "--model", "closing", "--json", tmp_path=tmp_path)
+
+    assert (done.returncode, json.loads(done.stdout)["steps"][0]["requests"]) == (0, 4)
+
+
 def test_ctrl_c_prints_what_was_measured_so_far(url: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "cli.main", "bench", "--url", url, "--state-dir", str(tmp_path)]
     process = subprocess.Popen(
