@@ -1,6 +1,6 @@
 # Two commands matter: `make demo` and `make test`. `make` alone lists all of them.
 .DEFAULT_GOAL := help
-.PHONY: fault soak load k8s-check dashboards rules help demo run test setup models model-tiny lint style types imports fmt migration lock image-locks images clean
+.PHONY: conformance clients fault soak load k8s-check dashboards rules help demo run test setup models model-tiny lint style types imports fmt migration lock image-locks images clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -12,10 +12,13 @@ demo: setup models ## Set up, start a stack, stream a conversation through it, s
 run: setup models ## Start a stack that stays; prints its URL, a key and a curl line; Ctrl-C stops it
 	@$(BIN)/drover up
 
-test: setup models lint ## Lint, types, import contracts, then every test on real servers
+test: setup models lint clients ## Lint, types, import contracts, then every test on real servers
 	$(BIN)/python -m pytest
 
 ##@ Break it
+conformance: setup models clients ## The official clients, and 2,000 requests that Schemathesis makes of our OpenAPI page
+	SCHEMATHESIS_EXAMPLES=60 SCHEMATHESIS_TIME_S=900 $(BIN)/python -m pytest tests/e2e/clients
+
 fault: setup ## Fault tests, long form: make fault [TESTS="F1 F3"] [SEED=7] [ROUNDS=1] [TIMES=1.0] [KILLS=1000] [DOCS=1]
 	$(BIN)/python -m tests.fault $(TESTS) --seed $(or $(SEED),7) --rounds $(or $(ROUNDS),1) --times $(or $(TIMES),1) $(if $(KILLS),--kills $(KILLS) --workers 5 --gateways 4) $(if $(DOCS),--docs)
 
@@ -35,6 +38,9 @@ load: setup ## Load a server, write a report: make load URL=… KEY=… [SHAPE=s
 setup: ## Make .venv from the lock; does nothing when it is up to date
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: apt-get install python3 python3-venv"; exit 1; }
 	@$(PYTHON) scripts/setup.py
+
+clients: setup ## Install the official clients that the conformance tests run, apart from .venv
+	@$(BIN)/python scripts/clients.py
 
 models: setup ## Make the demo model that is not in the repository
 	@test -f models/all-minilm-l6-v2.gguf || $(BIN)/python -m models.minilm.build

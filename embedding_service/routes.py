@@ -27,7 +27,7 @@ def embeddings_router(shelf: ModelShelf, internal_token: SecretStr) -> APIRouter
         with traces.span(f"embeddings {body.model}", attributes=_attributes(body.model, tokens)):
             vectors = await asyncio.wrap_future(served.batcher.submit(lists))
         content = await asyncio.to_thread(
-            answer, vectors, model=body.model, encoding_format=body.encoding_format, tokens=tokens
+            answer, vectors, model=body.model, encoding_format=body.encoding_format or "float", tokens=tokens
         )
         return Response(content, media_type="application/json")
 

@@ -2,17 +2,19 @@
 
 from typing import Annotated, Any, Literal
 
+import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from gateway.anthropic.blocks import AnthropicMessage, System, text_of
 from gateway.ask import Ask
 from gateway.bodies.generation import StopString, TimeoutS
+from gateway.bodies.response_format import Schema
 from gateway.bodies.sampling import INT64_MAX
 from gateway.bodies.tools import MAX_TOOLS, FunctionName, Parameters, check_tools
 from shared.bodies.messages import Message
 from shared.bodies.tools import Tool, ToolChoice
-from shared.job import SamplingParams
+from shared.job import Constraint, SamplingParams
 
 MAX_MESSAGES = 2048
 MAX_STOP_SEQUENCES = 16
@@ -56,6 +58,26 @@ class Thinking(BaseModel):
     """No model of ours thinks in blocks of its own."""
 
     type: Literal["disabled", "enabled", "adaptive"]
+
+
+class OutputFormat(BaseModel):
+    """A schema that the answer's text follows."""
+
+    model_config = ConfigDict(strict=True, populate_by_name=True, serialize_by_alias=True)
+
+    type: Literal["json_schema"]
+    json_schema: Schema = Field(alias="schema")
+
+
+class OutputConfig(BaseModel):
+    """What is wanted of the text; the effort is what it is."""
+
+    format: OutputFormat | None = None
+
+    def constraint(self) -> Constraint | None:
+        if self.format is None:
+            return None
+        return Constraint(kind="json_schema", source=orjson.dumps(self.format.json_schema).decode())
 
 
 class CountTokensRequestBody(BaseModel):
@@ -131,6 +153,7 @@ class MessagesBody(CountTokensRequestBody):
     top_p: float | None = Field(default=None, ge=0, le=1, allow_inf_nan=False)
     top_k: int | None = Field(default=None, ge=0, le=1_000_000)
     stop_sequences: Annotated[list[StopString], Field(max_length=MAX_STOP_SEQUENCES)] | None = None
+    output_config: OutputConfig | None = None
     stream: bool | None = None
     metadata: dict[str, Any] | None = None
     timeout_s: TimeoutS | None = None
@@ -145,6 +168,7 @@ class MessagesBody(CountTokensRequestBody):
             sampling=SamplingParams(**{name: value for name, value in sampling.items() if value is not None}),
             max_tokens=self.max_tokens,
             stop=tuple(self.stop_sequences or ()),
+            constraint=self.output_config.constraint() if self.output_config is not None else None,
             tools=self.asked_tools(),
             tool_choice=choice.as_choice(),
             parallel_tool_calls=not choice.disable_parallel_tool_use,

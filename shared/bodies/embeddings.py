@@ -8,7 +8,10 @@ TokenIds = Annotated[list[int], Field(min_length=1)]
 
 
 class EmbeddingsBody(BaseModel):
-    """POST /v1/embeddings. `input` is a text, texts, token ids, or lists of token ids; at most 2,048 of them."""
+    """POST /v1/embeddings. `input` is a text, texts, token ids, or lists of token ids; at most 2,048 of them.
+
+    Vectors come as floats unless asked otherwise.
+    """
 
     model: str
     input: (
@@ -17,7 +20,7 @@ class EmbeddingsBody(BaseModel):
         | Annotated[list[str], Field(min_length=1, max_length=2048)]
         | Annotated[list[TokenIds], Field(min_length=1, max_length=2048)]
     )
-    encoding_format: Literal["float", "base64"] = "float"
+    encoding_format: Literal["float", "base64"] | None = None
     dimensions: int | None = Field(default=None, ge=1)
     user: str | None = None
 

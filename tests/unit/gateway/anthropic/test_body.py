@@ -84,5 +84,13 @@ def test_what_cannot_be_honoured_is_refused(messages: Any, fields: dict[str, Any
         read(messages, **fields)
 
 
+def test_a_format_becomes_a_constraint() -> None:
+    constraint = read(output_config={"format": {"type": "json_schema", "schema": {"type": "object"}}}).ask().constraint
+
+    assert constraint is not None
+    assert (constraint.kind, constraint.source) == ("json_schema", '{"type":"object"}')
+    assert read(output_config={"effort": "low"}).ask().constraint is None
+
+
 def test_fields_of_newer_clients_are_ignored() -> None:
     read(context_management={}, service_tier="auto", metadata={"user_id": "u"}, thinking={"type": "adaptive"})
