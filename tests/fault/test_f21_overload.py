@@ -18,7 +18,11 @@ QUEUED = 24
 """So many may wait: under a second's worth of the workers' capacity."""
 
 ENOUGH_S, HARDLY_S = 10.0, 1.0
-"""What most requests may take, and what one in ten may: about as long as it must, so that some run out of time."""
+"""What most requests may take at least, and what one in ten may: about as long as it must, so that some run out of
+time. On a slow machine most may take as long as all that the workers and the queue hold, three times."""
+
+CALM_S = 60.0
+"""What a request may take while the capacity is measured."""
 
 GOODPUT = 0.9
 LATE_S = 1.5
@@ -40,8 +44,10 @@ def scenario(arena: Arena) -> None:
         urls = [first.url, second.url]
         capacity = _capacity(arena, urls)
         seconds = arena.seconds(4, 60)
+        held = 3 * (_slots(arena) + len(urls) * QUEUED)
         end = time.monotonic() + seconds
-        sent = _overload(arena, urls, TIMES_CAPACITY * capacity, seconds)
+        enough_s = max(ENOUGH_S, held / capacity)
+        sent = _overload(arena, urls, max(TIMES_CAPACITY * capacity, held / seconds), seconds, enough_s)
     statuses = Counter(one.answer.status for one in sent)
     goodput = sum(one.answer.status == 200 and one.at < end for one in sent) / seconds
     arena.figure(
@@ -78,27 +84,33 @@ def _expect_no_late_work(arena: Arena, job_ids: list[str]) -> None:
 
 def _capacity(arena: Arena, urls: list[str]) -> float:
     """Jobs a second when there are as many clients as slots, each with one request at a time."""
-    lanes = 16 * len(arena.stack.processes_of("worker"))
-    seconds = arena.seconds(2, 15)
-    end = time.monotonic() + seconds
+    lanes = _slots(arena)
+    begun = time.monotonic()
+    end = begun + arena.seconds(2, 15)
 
     def client(lane: int) -> int:
-        done = 0
-        while time.monotonic() < end:
-            is_good = _ask(arena, urls[(lane + done) % len(urls)], f"Capacity {lane}", ENOUGH_S).status == 200
-            done += is_good and time.monotonic() < end
+        asked = done = 0
+        while not asked or time.monotonic() < end:
+            url = urls[(lane + asked) % len(urls)]
+            done += _ask(arena, url, f"Capacity {lane}", CALM_S).status == 200
+            asked += 1
         return done
 
     with ThreadPoolExecutor(lanes) as pool:
-        return sum(pool.map(client, range(lanes))) / seconds
+        done = sum(pool.map(client, range(lanes)))
+    return done / (time.monotonic() - begun)
 
 
-def _overload(arena: Arena, urls: list[str], per_second: float, seconds: float) -> list[Sent]:
+def _slots(arena: Arena) -> int:
+    return 16 * len(arena.stack.processes_of("worker"))
+
+
+def _overload(arena: Arena, urls: list[str], per_second: float, seconds: float, enough_s: float) -> list[Sent]:
     """So many requests a second whatever becomes of them: who is refused does not wait."""
 
     def client(number: int) -> Sent:
         is_hurried = random.Random(f"{arena.seed}-{number}").random() < 0.1
-        timeout_s = HARDLY_S if is_hurried else ENOUGH_S
+        timeout_s = HARDLY_S if is_hurried else enough_s
         answer = _ask(arena, urls[number % len(urls)], f"Overload {number}", timeout_s)
         return Sent(answer, is_hurried, time.monotonic())
 
