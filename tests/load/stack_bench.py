@@ -41,11 +41,11 @@ def main() -> None:
                 measure(measured, targets, options.streams, rounds=options.rounds, max_tokens=options.max_tokens)
             )
         tables.append(report.table(measured))
+        print(f"{tables[-1]}\n", flush=True)  # now: the next model may be interrupted
     preface = report.preface(options.rounds, options.max_tokens, (before, os.getloadavg()[0]))
-    text = "\n\n".join([preface, *tables])
-    print(text)
+    print(preface)
     if options.write_docs:
-        report.write_docs(text)
+        report.write_docs("\n\n".join([preface, *tables]))
 
 
 def _options() -> argparse.Namespace:
