@@ -40,6 +40,7 @@ class Settings(BaseSettings):
     )
     traces_endpoint: str = Field(
         default="",
+        pattern="^(https?://.+)?$",
         validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT",
         description="where spans are sent, such as http://otel-collector:4318 (OTLP over HTTP); empty: no traces",
     )

@@ -12,6 +12,7 @@ from shared.events import FinalEvent, FinishReason, TokensEvent, Usage, joined
 from shared.job import GenerateJob
 from shared.ledger import Hint, Lease
 from worker.answer import Answer
+from worker.job_times import JobTimes
 from worker.loaded_model import LoadedModel
 from worker.sequence import SequenceRequest
 
@@ -21,20 +22,6 @@ URGENT_TOKENS = 8
 
 LOAD_STALL_S = 300.0
 """A load that has got no further for so long hangs. Loaders tell of tensors, not of what comes after them."""
-
-
-@dataclass(slots=True)
-class JobTimes:
-    """When things happened to a job, in nanoseconds since the epoch; 0 for what has not. Its spans are made of them.
-
-    `ended_ns`: the final event was emitted. `finishing_ns` … `finished_ns`: it was written to the ledger.
-    """
-
-    submitted_ns: int = 0
-    first_token_ns: int = 0
-    ended_ns: int = 0
-    finishing_ns: int = 0
-    finished_ns: int = 0
 
 
 @dataclass(slots=True)

@@ -2,7 +2,7 @@
 
 from shared.telemetry.exposition import configure_metrics, render_metrics
 from shared.telemetry.logs import configure_logging, log_context
-from shared.telemetry.traces import configure_traces, shutdown_traces
+from shared.telemetry.trace_export import configure_traces, shutdown_traces
 
 __all__ = [
     "configure_logging",

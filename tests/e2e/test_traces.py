@@ -31,7 +31,7 @@ def answered(stack: Stack, collector: OtlpReceiver) -> tuple[list[SeenSpan], str
             extra_query={"api_key": "drv_told_by_mistake"},
         )
         answer = "".join(choice.delta.content or "" for chunk in stream for choice in chunk.choices)
-    wanted = {"store turn", "claim", "POST /v1/chat/completions"}
+    wanted = {"store turn", "claim", "hint", "POST /v1/chat/completions"}
     wait_until(lambda: wanted <= {span.name for span in collector.trace(trace_id)}, "the trace has come", 20)
     spans = collector.trace(trace_id)
     print(as_text(spans))  # noqa: T201  pytest -s shows it
@@ -140,3 +140,20 @@ def test_log_lines_name_the_trace_the_job_and_its_tenant(
     (line,) = [line for line in logs.splitlines() if claim.trace_id in line and "job_claimed" in line]
     assert claim.span_id in line
     assert "tenant_id" in line
+
+
+def test_embeddings_are_one_trace_over_two_services(stack: Stack, collector: OtlpReceiver) -> None:
+    trace_id = secrets.token_hex(16)
+    with stack.client() as http:
+        answer = http.post(
+            "/v1/embeddings",
+            json={"model": "all-minilm-l6-v2", "input": "a secret text"},
+            headers={"traceparent": f"00-{trace_id}-{secrets.token_hex(8)}-01"},
+        )
+    assert answer.status_code == 200, answer.text
+
+    path = ["POST /v1/embeddings", "embed", "POST /internal/embeddings", "embeddings all-minilm-l6-v2"]
+    wait_until(lambda: set(path) <= {span.name for span in collector.trace(trace_id)}, "the trace has come", 20)
+    spans = collector.trace(trace_id)
+    assert [one(spans, name).parent_id for name in path[1:]] == [one(spans, name).span_id for name in path[:-1]]
+    assert "secret" not in repr(spans)

@@ -1,5 +1,3 @@
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 
@@ -8,7 +6,6 @@ from opentelemetry import trace
 from opentelemetry.trace import INVALID_SPAN, SpanKind, StatusCode
 
 from shared.errors import SessionBusyError
-from shared.settings import Settings
 from shared.telemetry import traces
 from tests.fakes.span_memory import SpanMemory, remembered_spans
 
@@ -99,61 +96,3 @@ def test_a_child_may_outlive_its_parent(memory: SpanMemory) -> None:
 
     assert memory.parent_of("abort turn") == "claim"
     assert dict(memory.one("abort turn").attributes) == {"more": 1}
-
-
-def test_an_urls_query_is_not_told(memory: SpanMemory) -> None:
-    traces.note_span("GET /v1/models", CALLER, 1, 2, attributes={"url.query": "api_key=drv_x", "url.path": "/v1"})
-
-    assert dict(memory.one("GET /v1/models").attributes) == {"url.query": "REDACTED", "url.path": "/v1"}
-
-
-def test_spans_say_which_process_made_them(memory: SpanMemory) -> None:
-    a_claim().end()
-
-    told = memory.one("claim").resource.attributes
-    assert (told["service.name"], told["service.instance.id"]) == ("drover-worker", "test")
-    assert told["telemetry.sdk.name"] == "opentelemetry"
-
-
-@pytest.mark.parametrize(
-    ("name", "ratio", "told"),
-    [
-        ("parentbased_traceidratio", 0.25, "TraceIdRatioBased{0.25}"),
-        ("traceidratio", 0.5, "TraceIdRatioBased{0.5}"),
-        ("parentbased_always_off", 1, "AlwaysOffSampler"),
-        ("always_on", 0, "AlwaysOnSampler"),
-    ],
-)
-def test_the_sampler_is_the_one_that_the_settings_name(name: str, ratio: float, told: str) -> None:
-    sampler = traces._sampler(Settings(traces_sampler=name, traces_ratio=ratio)).get_description()
-
-    assert told in sampler
-    assert sampler.startswith("ParentBased") == name.startswith("parentbased_")
-
-
-PROGRAM = """
-import sys, time
-from opentelemetry import trace
-from shared.settings import Settings
-from shared.telemetry import configure_traces, shutdown_traces, traces
-configure_traces("worker", Settings())
-traces.note_span("store turn", "{caller}", 1, 2)
-begun = time.monotonic()
-shutdown_traces(0.3)
-print(type(trace.get_tracer_provider()).__name__, time.monotonic() - begun < 5, "requests" in sys.modules)
-"""
-
-
-def ran(endpoint: str) -> str:
-    """The standard names are what switches traces on: in a process of its own, as that is for good."""
-    environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_SERVICE_NAME": "mine"}
-    command = [sys.executable, "-c", PROGRAM.format(caller=CALLER)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()
-
-
-def test_without_an_endpoint_nothing_is_made_and_nothing_is_loaded() -> None:
-    assert ran("") == "ProxyTracerProvider True False"
-
-
-def test_a_collector_that_is_away_does_not_hold_up_the_end() -> None:
-    assert ran("http://127.0.0.1:1") == "TracerProvider True True"
