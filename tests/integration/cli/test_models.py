@@ -310,6 +310,17 @@ def test_an_added_file_is_copied_or_linked(folder: Path, gguf: Path, is_linked: 
     assert Catalogue.load(folder).get("mine").context_length == 4096
 
 
+def test_what_was_done_is_told_to_programs(hub: Hub, folder: Path, gguf: Path) -> None:
+    added = json.loads(drover(folder, "add", str(gguf), "--name", "mine", "--json").stdout)
+    removed = json.loads(drover(folder, "remove", "mine", "--yes", "--json").stdout)
+    pulled = pull(folder, REPO, "--name", "theirs", "--json", endpoint=hub.url)
+
+    assert (added["name"], added["context_length"]) == ("mine", 4096)
+    assert (removed["name"], Path(removed["deleted_file"]).name) == ("mine", gguf.name)
+    assert json.loads(pulled.stdout) == {**added, "name": "theirs", **entry(folder, "theirs")}
+    assert gguf.name in pulled.stderr
+
+
 def test_a_file_in_the_folder_itself_stays_where_it_is(folder: Path, gguf: Path) -> None:
     inside = folder / "deep" / "in.gguf"
     inside.parent.mkdir()

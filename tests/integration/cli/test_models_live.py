@@ -82,6 +82,14 @@ def test_the_list_says_who_holds_a_model(stack: Stack, folder: Path) -> None:
     wait_until(lambda: held().get("another"), "a worker says that it holds the model")
 
 
+def test_the_servers_own_list_has_it_too(stack: Stack, folder: Path) -> None:
+    served = json.loads(models(folder, "served", "--json", "--state-dir", str(stack.state_dir)))
+    table = models(folder, "served", "--state-dir", str(stack.state_dir))
+
+    assert [model["id"] for model in served] == names(stack)
+    assert "another" in table
+
+
 def test_a_model_that_is_removed_is_not_found_any_more(stack: Stack, folder: Path) -> None:
     models(folder, "remove", "another", "--yes")
 
