@@ -148,3 +148,13 @@ def is_stored_once(stack: ComposeStack, received: Received) -> bool:
                 return replies == [received.text]
         time.sleep(0.5)
     return False
+
+
+def test_a_worker_that_hangs_is_started_again(simulated: ComposeStack) -> None:
+    right = read(simulated, "undisturbed", key="hang-right", has_session=False)
+    simulated.up({"WORKER_SIMULATED_HANG_AFTER_STEPS": str(TOKENS * 3 // 4)})
+
+    received = read(simulated, "undisturbed", key="hang", has_session=False)
+
+    assert stream_problems(received, right.text) == []
+    wait_until(lambda: simulated.restarts("worker") > 0, "a worker is started again", 90)
