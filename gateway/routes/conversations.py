@@ -52,6 +52,7 @@ async def create_conversation(
 async def get_conversation(
     conversation_id: ConversationId, conversations: TheConversations, identity: WhoCalls
 ) -> Response:
+    """Its metadata, and when it was opened; what was said in it are its items."""
     return _json(await conversations.retrieve(conversation_id, identity.tenant_id))
 
 
@@ -67,6 +68,7 @@ async def update_conversation(
     conversations: TheConversations,
     identity: WhoCalls,
 ) -> Response:
+    """In place of all that there is; null takes it away."""
     require_writer(identity)
     return _json(await conversations.update(conversation_id, body, identity.tenant_id))
 
@@ -80,6 +82,7 @@ async def update_conversation(
 async def delete_conversation(
     conversation_id: ConversationId, conversations: TheConversations, identity: WhoCalls
 ) -> Response:
+    """For good, as the session that it is in /v1/sessions."""
     require_writer(identity)
     return _json(await conversations.delete(conversation_id, identity.tenant_id))
 
@@ -117,6 +120,7 @@ async def list_items(
     include: IncludeQuery = None,
     include_brackets: IncludeBrackets = None,
 ) -> Response:
+    """Messages, function calls and their outputs, a page at a time: `last_id` goes into the next page's `after`."""
     return _json(await conversations.items(conversation_id, identity.tenant_id, page))
 
 
@@ -134,6 +138,7 @@ async def get_item(
     include: IncludeQuery = None,
     include_brackets: IncludeBrackets = None,
 ) -> Response:
+    """In the form that a response's input takes."""
     return _json(await conversations.item(conversation_id, item_id, identity.tenant_id))
 
 

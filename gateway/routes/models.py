@@ -35,6 +35,7 @@ async def list_models(gateway: GatewayParts, _identity: WhoCalls) -> ModelListBo
     responses={200: {"content": {"application/json": {"example": EXAMPLE}}}},
 )
 async def get_model(model: str, gateway: GatewayParts, _identity: WhoCalls) -> ModelBody:
+    """By the name that requests ask for it with. 404 for one that the catalogue does not have."""
     return ModelBody.of(gateway.catalogue.get(model))
 
 

@@ -1,6 +1,6 @@
 """/api: Drover's own endpoints, for clients that want no more than a message in and tokens out."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import orjson
 from fastapi import APIRouter, Request, Response
@@ -39,7 +39,9 @@ WHOLE = {
     "finish_reason": "stop",
     "usage": {"prompt_tokens": 14, "completion_tokens": 3, "total_tokens": 17},
 }
-DESCRIBED = {200: {"content": {"text/event-stream": {"example": STREAM}, "application/json": {"example": WHOLE}}}}
+DESCRIBED: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/event-stream": {"example": STREAM}, "application/json": {"example": WHOLE}}}
+}
 MODELS = {
     "models": [
         {
@@ -54,7 +56,7 @@ MODELS = {
 VECTORS = {"model": "all-minilm-l6-v2", "embeddings": [[0.021, -0.043]], "prompt_tokens": 4}
 
 
-@router.post("/chat", summary="Say something in a conversation", response_class=Response, responses=DESCRIBED)  # type: ignore[arg-type]
+@router.post("/chat", summary="Say something in a conversation", response_class=Response, responses=DESCRIBED)
 async def chat(
     body: NativeChatBody,
     request: Request,
@@ -78,7 +80,7 @@ async def chat(
     return await _told(gateway, asked, request, is_stream=body.stream)
 
 
-@router.post("/generate", summary="Go on with a text", response_class=Response, responses=DESCRIBED)  # type: ignore[arg-type]
+@router.post("/generate", summary="Go on with a text", response_class=Response, responses=DESCRIBED)
 async def generate(
     body: NativeGenerateBody,
     request: Request,
@@ -98,6 +100,7 @@ async def generate(
     responses={200: {"content": {"application/json": {"example": MODELS}}}},
 )
 async def models(gateway: GatewayParts, _identity: WhoCalls) -> NativeModelsBody:
+    """`loaded`: a worker holds it now. One that is not is loaded when somebody asks for it."""
     held = {name for worker in await gateway.jobs.workers() for name in worker.held_models}
     return NativeModelsBody(
         models=[
@@ -121,6 +124,7 @@ async def models(gateway: GatewayParts, _identity: WhoCalls) -> NativeModelsBody
 async def embeddings(
     body: NativeEmbeddingsBody, gateway: GatewayParts, identity: WhoCalls
 ) -> NativeEmbeddingsAnswerBody:
+    """As /v1/embeddings, with nothing around the vectors. Without `model` the catalogue's first embedding model."""
     require_writer(identity)
     model = _model(gateway, body.model, "embedding")
     answer = await gateway.embeddings.embed(EmbeddingsBody(model=model, input=body.input))

@@ -35,6 +35,7 @@ EXAMPLE = {
     responses={200: {"content": {"application/json": {"example": {"name": "Drover", "version": "0.1.0"}}}}},
 )
 async def overview() -> dict[str, Any]:
+    """And where the rest is. Needs no key."""
     return {
         "name": "Drover",
         "version": VERSION,

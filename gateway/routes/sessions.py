@@ -62,6 +62,7 @@ async def create_session(body: CreateSessionBody, gateway: GatewayParts, identit
     responses=described(SessionListBody, listed({**SESSION, "usage": None})),
 )
 async def list_sessions(gateway: GatewayParts, identity: WhoCalls, page: Page) -> Response:
+    """A page at a time: `last_id` goes into the next page's `after`. `usage` is told of one conversation only."""
     return _passed_on(await gateway.sessions.sessions("GET", "", identity.tenant_id, params=page))
 
 
@@ -72,6 +73,7 @@ async def list_sessions(gateway: GatewayParts, identity: WhoCalls, page: Page) -
     responses=described(SessionBody, SESSION),
 )
 async def get_session(session_id: SessionId, gateway: GatewayParts, identity: WhoCalls) -> Response:
+    """`usage` counts the turns that have ended, and the tokens of each model."""
     return _passed_on(await gateway.sessions.sessions("GET", path_of(session_id), identity.tenant_id))
 
 
@@ -98,6 +100,7 @@ async def update_session(
     responses=described(DeletedBody, {"id": "sess_0198c0de", "object": "session.deleted", "deleted": True}),
 )
 async def delete_session(session_id: SessionId, gateway: GatewayParts, identity: WhoCalls) -> Response:
+    """For good. Forks of it stay."""
     require_writer(identity)
     return _passed_on(await gateway.sessions.sessions("DELETE", path_of(session_id), identity.tenant_id))
 
@@ -131,6 +134,7 @@ async def fork_session(
     responses=described(StoredMessageListBody, listed(MESSAGE)),
 )
 async def list_messages(session_id: SessionId, gateway: GatewayParts, identity: WhoCalls, page: Page) -> Response:
+    """With the tokens of each; an assistant's also says how it ended and what its turn used and dropped."""
     path = f"{path_of(session_id)}/messages"
     return _passed_on(await gateway.sessions.sessions("GET", path, identity.tenant_id, params=page))
 
@@ -142,5 +146,6 @@ async def list_messages(session_id: SessionId, gateway: GatewayParts, identity: 
     responses=described(TurnListBody, listed(TURN)),
 )
 async def list_turns(session_id: SessionId, gateway: GatewayParts, identity: WhoCalls, page: Page) -> Response:
+    """Turns that failed or were cancelled are among them; their partial replies, too."""
     path = f"{path_of(session_id)}/turns"
     return _passed_on(await gateway.sessions.sessions("GET", path, identity.tenant_id, params=page))

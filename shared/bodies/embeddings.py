@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 TokenIds = Annotated[list[int], Field(min_length=1)]
 
@@ -12,6 +12,8 @@ class EmbeddingsBody(BaseModel):
 
     Vectors come as floats unless asked otherwise.
     """
+
+    model_config = ConfigDict(json_schema_extra={"example": {"model": "all-minilm-l6-v2", "input": ["a cat", "a dog"]}})
 
     model: str
     input: (

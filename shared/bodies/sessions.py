@@ -11,7 +11,9 @@ from shared.bodies.turns import Metadata
 class CreateSessionBody(BaseModel):
     """POST /v1/sessions."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"title": "A talk", "system": "Answer in one sentence."}}
+    )
 
     title: str | None = Field(default=None, max_length=200)
     system: str | None = Field(default=None, description="the session's system message")
@@ -37,12 +39,16 @@ class _AsItWasSaid(BaseModel):
 class UpdateSessionBody(_AsItWasSaid):
     """PATCH /v1/sessions/{id}: what is not named stays as it is, a null takes it away."""
 
+    model_config = ConfigDict(json_schema_extra={"example": {"title": "A talk about cats"}})
+
     title: str | None = Field(default=None, max_length=200)
     metadata: Metadata | None = Field(default=None, description="in place of all that there is")
 
 
 class ForkSessionBody(_AsItWasSaid):
     """POST /v1/sessions/{id}/fork. Title and metadata are the first session's unless they are given."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"message_id": "msg_0198c0de", "inclusive": False}})
 
     message_id: str = Field(min_length=1, max_length=128, description="the last message of the common history")
     inclusive: bool = Field(default=True, description="false: up to that message and without it, to put it differently")
