@@ -9,6 +9,9 @@ PING = ": ping\n"
 """No comment has an empty line behind it: after an event with an id OpenAI's Python client takes that line for the end
 of another event, and its missing data for broken JSON."""
 
+SILENCE_S = 0.1
+"""A shorter silence is none: a first token that comes at once shall not wait behind the question why it does not."""
+
 
 class Heartbeat:
     """One stream's SSE comments: when they change, and after `interval_s` without anything else."""
@@ -21,17 +24,19 @@ class Heartbeat:
         self._interval_s = interval_s
         self._clock = asyncio.get_running_loop().time
         self._said = ""
-        self._said_at = self._clock()
+        self._said_at = self._flowed_at = self._clock()
 
     def flowed(self) -> None:
         """Tokens were sent."""
-        self._said_at = self._clock()
+        self._said_at = self._flowed_at = self._clock()
 
     async def comment(self) -> bytes:
         """What is to be said after a silence; b"" when it is too early to say the same again.
 
         Raises JobNotFoundError, JobExpiredError.
         """
+        if self._clock() - self._flowed_at < SILENCE_S:
+            return b""
         said = await self._standing()
         now = self._clock()
         if (not said or said == self._said) and now - self._said_at < self._interval_s:

@@ -9,7 +9,7 @@ from gateway.service import Gateway
 from shared.bodies.keys import Identity
 
 
-def _gateway(request: Request) -> Gateway:
+async def _gateway(request: Request) -> Gateway:  # FastAPI would run a plain function in a thread, and wait for it
     gateway: Gateway = request.app.state.gateway
     return gateway
 
