@@ -9,10 +9,13 @@ from opentelemetry.trace import Span, SpanKind
 
 from shared.events import FinalEvent
 from shared.hints import queue_of
-from shared.job import GenerateJob
+from shared.job import GenerateJob, SamplingParams
 from shared.ledger import Claimed
 from shared.telemetry import log_context, traces
 from worker.running import RunningJob
+
+_SAMPLING = ("top_p", "top_k", "frequency_penalty", "presence_penalty", "seed")
+_DEFAULTS = SamplingParams()
 
 
 @contextmanager
@@ -103,9 +106,14 @@ def _accepted_ns(claimed: Claimed) -> int:
 def _asked(job: GenerateJob) -> traces.Attributes:
     """The request in the words of OpenTelemetry's conventions for GenAI; no text of it, so no stop strings."""
     sampling = job.sampling
+    chosen = {
+        f"gen_ai.request.{name}": getattr(sampling, name)
+        for name in _SAMPLING
+        if getattr(sampling, name) != getattr(_DEFAULTS, name)
+    }
     optional = {
+        **chosen,
         "gen_ai.request.max_tokens": job.max_tokens,
-        "gen_ai.request.seed": sampling.seed,
         "gen_ai.request.choice.count": job.n if job.n > 1 else None,
         traces.SESSION_ID: job.session_id,
     }
@@ -113,10 +121,6 @@ def _asked(job: GenerateJob) -> traces.Attributes:
         "gen_ai.provider.name": traces.PROVIDER,
         "gen_ai.request.model": job.model,
         "gen_ai.request.temperature": sampling.temperature,
-        "gen_ai.request.top_p": sampling.top_p,
-        "gen_ai.request.top_k": sampling.top_k,
-        "gen_ai.request.frequency_penalty": sampling.frequency_penalty,
-        "gen_ai.request.presence_penalty": sampling.presence_penalty,
         **{name: value for name, value in optional.items() if value is not None},
     }
 

@@ -56,7 +56,9 @@ async def test_a_job_leaves_its_claim_load_prefill_answer_and_finish(
     assert 0 <= claim.attributes["drover.queue_wait_s"] < 20
     assert chat.attributes["gen_ai.usage.output_tokens"] == 12
     assert chat.attributes["gen_ai.response.finish_reasons"] == ("length",)
-    assert chat.attributes["gen_ai.request.max_tokens"] == 12
+    asked = {name for name in chat.attributes if name.startswith("gen_ai.request.")}
+    assert asked == {f"gen_ai.request.{name}" for name in ("model", "max_tokens", "temperature", "seed")}
+    assert (chat.attributes["gen_ai.request.max_tokens"], chat.attributes["gen_ai.request.seed"]) == (12, 7)
     (first,) = chat.events
     assert chat.start_time <= prefill.start_time <= prefill.end_time == first.timestamp <= chat.end_time
     assert "never said" not in "".join(span.to_json() for span in memory.spans)
