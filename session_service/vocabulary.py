@@ -11,12 +11,13 @@ from shared.bodies.messages import Message
 from shared.bodies.tools import Tool
 from shared.catalogue import ModelEntry
 from shared.errors import BadRequestError, ModelUnavailableError
-from shared.templates import choose_template, render
+from shared.templates import ControlTexts, apart, choose_template, render
 
 # llama.cpp would write some hundred lines about every vocabulary to stderr.
 _DISCARD_LOG = llama_cpp.llama_log_callback(lambda _level, _text, _user_data: None)
 
 PIECE_BYTES = 256
+CONTROL_ATTRIBUTES = llama_cpp.LLAMA_TOKEN_ATTR_CONTROL | llama_cpp.LLAMA_TOKEN_ATTR_UNKNOWN
 
 
 class Vocabulary:
@@ -45,9 +46,12 @@ class Vocabulary:
         self._template = choose_template(entry.template, embedded.decode("utf-8", "replace"))
         self._bos = self._text_of(llama_cpp.llama_vocab_bos(vocab))
         self._eos = self._text_of(llama_cpp.llama_vocab_eos(vocab))
+        ids = range(llama_cpp.llama_vocab_n_tokens(vocab))
+        self._control_texts = ControlTexts(self._text_of(token) for token in ids if self._is_control(token))
 
     def count_prompt(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> int:
-        return self.count(self._rendered(messages, tools), with_special=True)
+        first, *others = self._rendered(messages, tools)
+        return self.count(first, with_special=True) + sum(self.count(part, with_special=False) for part in others)
 
     def count(self, text: str, *, with_special: bool) -> int:
         """Tokens of `text`. Special tokens written in it always count as one, as they do in the worker."""
@@ -72,7 +76,11 @@ class Vocabulary:
 
     def prompt(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> list[int]:
         """The ids of a whole prompt, template included, as the worker will see them."""
-        return self.tokens(self._rendered(messages, tools), with_special=True)
+        first, *others = self._rendered(messages, tools)
+        tokens = self.tokens(first, with_special=True)
+        for part in others:
+            tokens += self.tokens(part, with_special=False)
+        return tokens
 
     def text(self, tokens: Sequence[int]) -> str:
         """What the ids say, special tokens written out. Raises BadRequestError for an id that there is not."""
@@ -99,10 +107,15 @@ class Vocabulary:
         parts = [self.tokens(text, with_special=False, parses_special=False) for text in (prefix, suffix)]
         return [*begin, before, *parts[0], after, *parts[1], between]
 
-    def _rendered(self, messages: Sequence[Message], tools: Sequence[Tool]) -> str:
-        text = render(self._template, messages, bos=self._bos, eos=self._eos, tools=tools)
+    def _rendered(self, messages: Sequence[Message], tools: Sequence[Tool]) -> list[str]:
+        """The parts of the prompt's text, see shared.templates.apart."""
+        text = render(self._template, messages, bos=self._bos, eos=self._eos, tools=tools, control=self._control_texts)
         # The tokenizer adds the BOS itself; a template that writes it too would make two.
-        return text.removeprefix(self._bos) if self._bos else text
+        return apart(text.removeprefix(self._bos) if self._bos else text)
+
+    def _is_control(self, token: int) -> bool:
+        is_marked = llama_cpp.llama_vocab_get_attr(self._vocab, token) & CONTROL_ATTRIBUTES
+        return bool(is_marked) or bool(llama_cpp.llama_vocab_is_eog(self._vocab, token))
 
     def _piece(self, token: int) -> bytes:
         room = PIECE_BYTES

@@ -7,7 +7,7 @@ import structlog
 from shared.catalogue import ModelEntry
 from shared.errors import BadRequestError, DeadlineExceededError, ModelUnavailableError, WorkerLostError
 from shared.job import GenerateJob
-from shared.templates import render
+from shared.templates import apart, render
 from worker.answer import Answer, Ending
 from worker.batcher import Batcher
 from worker.choices import sequences_of
@@ -122,19 +122,21 @@ class LoadedModel:
 
     def _rendered(self, job: GenerateJob) -> list[int]:
         engine = self._engine
-        text = render(engine.template, job.messages, bos=engine.bos, eos=engine.eos, tools=job.tools)
+        text = render(
+            engine.template, job.messages, bos=engine.bos, eos=engine.eos, tools=job.tools, control=engine.control_texts
+        )
         if engine.bos:
             text = text.removeprefix(engine.bos)  # the tokenizer adds it
-        tokens = self._tokenize(text)
+        tokens = self._tokenize(*apart(text))
         if not tokens:
             raise BadRequestError("The messages make an empty prompt.", param="messages")
         return tokens
 
-    def _tokenize(self, text: str) -> list[int]:
+    def _tokenize(self, *parts: str) -> list[int]:
         with self._open:
             if self._is_closed:
                 raise ModelUnavailableError
-            return self._engine.tokenize(text)
+            return self._engine.tokenize(*parts)
 
     def _are_known(self, tokens: list[int]) -> bool:
         return not tokens or (min(tokens) >= 0 and max(tokens) < len(self._engine.token_bytes))

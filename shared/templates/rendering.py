@@ -11,6 +11,7 @@ from jinja2.exceptions import SecurityError
 from shared.bodies.messages import Message
 from shared.bodies.tools import Tool
 from shared.errors import BadRequestError, InferenceError, ModelLoadError
+from shared.templates.control_texts import ControlTexts
 from shared.templates.fallback import FALLBACKS
 from shared.templates.sandbox import RefusedByTemplateError, environment
 from shared.templates.tool_messages import as_plain_text, with_short_ids, with_tools
@@ -18,6 +19,7 @@ from shared.tool_calls import MISTRAL, ToolFormat, format_of, knows_tools
 
 _log = structlog.get_logger(__name__)
 _SANDBOX = environment()
+NO_CONTROL_TEXTS = ControlTexts()
 
 MAX_PROMPT_CHARACTERS = 64 * 2**20
 """Far above every context; it ends a template that loops."""
@@ -30,9 +32,12 @@ def render(
     bos: str,
     eos: str,
     tools: Sequence[Tool] = (),
+    control: ControlTexts = NO_CONTROL_TEXTS,
     add_generation_prompt: bool = True,
 ) -> str:
     """The prompt's text. `template` is Jinja source or one of FALLBACK_NAMES; `bos` and `eos` are those tokens' text.
+
+    What callers wrote that reads like one of `control` has a guard in it, see `apart`: it must not end a message.
 
     The role developer counts as system. Where the template knows nothing of tools, a system message tells the model of
     them, and calls and their results are written as text. Raises BadRequestError if the template refuses the messages,
@@ -43,11 +48,11 @@ def render(
     try:
         return _bounded(
             compiled,
-            messages=_shown(source)(messages, tools),
+            messages=control.guarded(_shown(source)(messages, tools)),
             bos_token=bos,
             eos_token=eos,
             add_generation_prompt=add_generation_prompt,
-            tools=[tool.function() for tool in tools] or None,
+            tools=control.guarded([tool.function() for tool in tools]) or None,
             documents=None,
         )
     except RefusedByTemplateError as error:

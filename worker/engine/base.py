@@ -8,6 +8,7 @@ from shared.catalogue import ModelEntry
 from shared.errors import DroverError
 from shared.events import TokenLogprob
 from shared.job import GenerateJob
+from shared.templates import ControlTexts
 
 
 class DecodeError(Exception):
@@ -104,8 +105,15 @@ class Engine(Protocol):
     def end_tokens(self) -> frozenset[int]:
         """Tokens that end an answer."""
 
-    def tokenize(self, text: str) -> list[int]:
-        """`text` with special tokens recognised and the model's own ones (BOS) added. Raises InferenceError."""
+    @property
+    def control_texts(self) -> ControlTexts:
+        """What `tokenize` takes for control tokens."""
+
+    def tokenize(self, *parts: str) -> list[int]:
+        """A text in parts, each by itself, with special tokens recognised and the model's own ones (BOS) added once.
+
+        Raises InferenceError.
+        """
 
     def prepare(self, job: GenerateJob) -> None:
         """Check what the job asks of its sampler, and do what takes long about it: grammars are compiled here, not in

@@ -71,7 +71,7 @@ class LlamaEngine:
         self._tool_format = template_format(template)
         self.bos, self.eos = vocabulary.bos, vocabulary.eos
         self.token_bytes, self.end_tokens = vocabulary.token_bytes, vocabulary.end_tokens
-        self.tokenize = vocabulary.tokenize
+        self.tokenize, self.control_texts = vocabulary.tokenize, vocabulary.control_texts
         self.vocabulary_size = vocabulary.size
         self.calls = Calls(vocabulary.size)
         self.context = context

@@ -5,7 +5,10 @@ import ctypes
 import llama_cpp
 
 from shared.errors import InferenceError
+from shared.templates import ControlTexts
 from shared.tool_calls import MARKS
+
+CONTROL_ATTRIBUTES = llama_cpp.LLAMA_TOKEN_ATTR_CONTROL | llama_cpp.LLAMA_TOKEN_ATTR_UNKNOWN
 
 
 class LlamaVocabulary:
@@ -20,16 +23,30 @@ class LlamaVocabulary:
         self.end_tokens = frozenset(
             token for token in range(self.size) if llama_cpp.llama_vocab_is_eog(self.handle, token)
         )
+        self.control_texts = ControlTexts(self._text_of(token) for token in range(self.size) if self._is_control(token))
 
-    def tokenize(self, text: str) -> list[int]:
-        """Special tokens are recognised, the model's own ones are added. Raises InferenceError."""
+    def tokenize(self, *parts: str) -> list[int]:
+        """A text in parts, each by itself. Special tokens are recognised, the model's own ones are added to the first.
+
+        Raises InferenceError.
+        """
+        tokens: list[int] = []
+        for place, part in enumerate(parts):
+            tokens += self._tokens_of(part, adds_special=place == 0)
+        return tokens
+
+    def _tokens_of(self, text: str, *, adds_special: bool) -> list[int]:
         data = text.encode(errors="replace")
         room = len(data) + 8  # no token is shorter than a byte, and a few are added
         tokens = (llama_cpp.llama_token * room)()
-        count = llama_cpp.llama_tokenize(self.handle, data, len(data), tokens, room, True, True)
+        count = llama_cpp.llama_tokenize(self.handle, data, len(data), tokens, room, adds_special, True)
         if count < 0:
             raise InferenceError("The prompt could not be split into tokens.")
         return tokens[:count]
+
+    def _is_control(self, token: int) -> bool:
+        is_marked = llama_cpp.llama_vocab_get_attr(self.handle, token) & CONTROL_ATTRIBUTES
+        return bool(is_marked) or token in self.end_tokens
 
     def _bytes_of(self, token: int) -> bytes:
         room = 64

@@ -18,7 +18,7 @@ from shared.catalogue import ModelEntry
 from shared.errors import BadRequestError, DroverError, InferenceError
 from shared.events import TokenLogprob
 from shared.job import GenerateJob
-from shared.templates import template_format
+from shared.templates import ControlTexts, template_format
 from worker.engine.base import DecodeError, Draw, Engine, Piece, Sampled
 from worker.engine.draws import draw_in_turn
 from worker.grammar.example import answer_example
@@ -113,6 +113,7 @@ class SimulatedEngine:
         self.tool_format = template_format(self.template)
         self.bos = ""
         self.eos = "<|im_end|>"
+        self.control_texts = ControlTexts()
         self.token_bytes = [bytes([byte]) for byte in range(256)] + [b""] + [f" {word}".encode() for word in WORDS]
         self.end_tokens = frozenset({END_TOKEN})
         self.rows = 0
@@ -123,10 +124,10 @@ class SimulatedEngine:
         self._steps = 0
         self._words = {f" {word}": FIRST_WORD + index for index, word in enumerate(WORDS)}
 
-    def tokenize(self, text: str) -> list[int]:
+    def tokenize(self, *parts: str) -> list[int]:
         tokens: list[int] = []
-        for part in re.findall(r" ?\S+|\s", text):
-            tokens += [self._words[part]] if part in self._words else list(part.encode(errors="replace"))
+        for word in re.findall(r" ?\S+|\s", "".join(parts)):
+            tokens += [self._words[word]] if word in self._words else list(word.encode(errors="replace"))
         return tokens
 
     def prepare(self, job: GenerateJob) -> None:
