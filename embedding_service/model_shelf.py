@@ -1,7 +1,6 @@
 """The embedding models of the catalogue: loaded once each, at start or when their file or their entry appears."""
 
 import asyncio
-import os
 from collections import defaultdict
 from pathlib import Path
 from time import perf_counter
@@ -12,6 +11,7 @@ from embedding_service.engine import LlamaEmbedder
 from embedding_service.micro_batcher import MicroBatcher
 from embedding_service.settings import EmbeddingSettings
 from shared.catalogue import Catalogue, ModelEntry
+from shared.cgroup import allowed_cores, within_cpu_limit
 from shared.errors import BadRequestError, ModelLoadError, ModelNotFoundError, ModelUnavailableError
 from shared.telemetry import instruments
 
@@ -130,7 +130,7 @@ class ModelShelf:
             path,
             max_input_tokens=entry.context_length,
             batch_tokens=self._settings.batch_tokens,
-            threads=self._settings.threads or _half_of_the_cores(),
+            threads=self._settings.threads or _default_threads(),
             gpu_layers=self._settings.gpu_layers,
         )
         if entry.dimensions and entry.dimensions != embedder.dimensions:
@@ -144,9 +144,12 @@ class ModelShelf:
         return ServedModel(entry, embedder, max_waiting_texts=self._settings.max_waiting_texts)
 
 
-def _half_of_the_cores() -> int:
-    """llama.cpp's threads wait for each other: on cores that a worker wants too, more of them make a pass slower."""
-    return max(1, len(os.sched_getaffinity(0)) // 2)
+def _default_threads() -> int:
+    """Half of the cores, within the container's limit.
+
+    llama.cpp's threads wait for each other: on cores that a worker wants too, more of them make a pass slower.
+    """
+    return within_cpu_limit(allowed_cores() // 2)
 
 
 def _missing(path: Path) -> str:

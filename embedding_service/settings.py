@@ -13,7 +13,9 @@ class EmbeddingSettings(Settings):
 
     host: str = Field(default="127.0.0.1", description="the address to listen on")
     port: int = Field(default=8082, ge=0, le=65535, description="0: any free one")
-    threads: int = Field(default=0, ge=0, description="threads of one model; 0: half of the cores, at least one")
+    threads: int = Field(
+        default=0, ge=0, description="threads of one model; 0: half of the cores, or the container's limit"
+    )
     gpu_layers: int = Field(default=-1, description="layers on the GPU, -1: all; without a GPU it changes nothing")
     batch_tokens: int = Field(default=512, ge=32, description="tokens in one pass; one whole input fits anyway")
     max_waiting_texts: int = Field(default=16_384, ge=2048, description="texts that may wait before 503 queue_full")

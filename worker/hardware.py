@@ -1,19 +1,18 @@
 """What the machine gives this process: cores and memory, container limits included, and GPUs."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
+from shared.cgroup import CGROUP, allowed_cores, memory_limit_bytes, within_cpu_limit
+
 BYTES_PER_THREAD = 16 * 1024 * 1024
 """Weights that keep a thread busy between two barriers. With the 2 MB of drover-tiny on two cores, one thread made 1.15
 times the tokens of two; with another program on one core 1.7 times at 16 streams, nine times at one: the figures are
 in docs/performance.md."""
 
-CGROUP = Path("/sys/fs/cgroup")
-UNLIMITED_BYTES = 1 << 60  # cgroup v1 says "no limit" with a number near 2^63
 BUDGET_SHARE = 0.7  # the rest is for Python, llama.cpp's compute buffers and the page cache
 GPU_BUDGET_SHARE = 0.9  # the rest is for compute buffers
 
@@ -54,45 +53,21 @@ class Hardware:
 
 def detect(gpus: Sequence[Gpu] = (), *, cgroup: Path = CGROUP) -> Hardware:
     """Look at the machine; `gpus`: those that the engine can use and is to use."""
-    return Hardware(threads=decode_threads(cgroup), memory_bytes=memory_limit_bytes(cgroup), gpus=tuple(gpus))
+    return Hardware(threads=decode_threads(cgroup), memory_bytes=memory_bytes(cgroup), gpus=tuple(gpus))
 
 
 def decode_threads(cgroup: Path = CGROUP) -> int:
     """One thread per physical core that this process may use: hyper-threads slow matrix products down."""
-    allowed = len(os.sched_getaffinity(0))
+    allowed = allowed_cores()
     logical = psutil.cpu_count() or allowed
     physical = psutil.cpu_count(logical=False) or logical
-    usable = max(1, allowed * physical // logical)
-    limit = _cpu_limit(cgroup)
-    return max(1, min(usable, int(limit))) if limit else usable
+    return within_cpu_limit(max(1, allowed * physical // logical), cgroup)
 
 
-def memory_limit_bytes(cgroup: Path = CGROUP) -> int:
+def memory_bytes(cgroup: Path = CGROUP) -> int:
     """The machine's memory, or the container's limit if that is lower."""
-    total = psutil.virtual_memory().total
-    limits = (_number(cgroup / "memory.max"), _number(cgroup / "memory" / "memory.limit_in_bytes"))
-    return int(min([total, *(limit for limit in limits if limit and limit < UNLIMITED_BYTES)]))
-
-
-def _cpu_limit(cgroup: Path) -> float | None:
-    """CPUs that the container may use, by cgroup v2's cpu.max or v1's quota; None without a limit."""
-    if words := _words(cgroup / "cpu.max"):
-        return int(words[0]) / int(words[1]) if words[0] != "max" else None
-    quota = _number(cgroup / "cpu" / "cpu.cfs_quota_us")
-    period = _number(cgroup / "cpu" / "cpu.cfs_period_us")
-    return quota / period if quota and period and quota > 0 else None
-
-
-def _number(path: Path) -> int | None:
-    words = _words(path)
-    return int(words[0]) if words and words[0].lstrip("-").isdecimal() else None
-
-
-def _words(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="ascii").split()
-    except OSError:
-        return []
+    total = int(psutil.virtual_memory().total)
+    return min(total, memory_limit_bytes(cgroup) or total)
 
 
 def useful_threads(weights_bytes: int, *, at_most: int) -> int:

@@ -13,6 +13,7 @@ from cli.stack.ports import LOOPBACK
 from cli.stack.process import ProcessSpec
 from cli.stack.secrets_file import StackSecrets
 from cli.stack.state_dir import StateDir
+from shared.cgroup import allowed_cores, within_cpu_limit
 
 _WORKER_START_S = 300  # it loads the first model before it is ready
 _WORKER_STOP_S = 40  # a draining worker finishes what it can first
@@ -120,9 +121,8 @@ class Services:
 
 
 def threads_per_worker(workers: int) -> int:
-    """The machine's cores, shared out among the workers; at least one each."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, cores // max(1, workers))
+    """The cores that this machine or container gives, shared out among the workers; at least one each."""
+    return max(1, within_cpu_limit(allowed_cores()) // max(1, workers))
 
 
 def answers_ready(url: str) -> bool:

@@ -5,7 +5,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from worker.hardware import Gpu, decode_threads, detect, memory_limit_bytes, useful_threads
+from worker.hardware import Gpu, decode_threads, detect, memory_bytes, useful_threads
 
 
 def write(folder: Path, name: str, text: str) -> None:
@@ -15,43 +15,24 @@ def write(folder: Path, name: str, text: str) -> None:
 
 
 def test_without_a_container_the_whole_machine_counts(tmp_path: Path) -> None:
-    assert memory_limit_bytes(tmp_path) == psutil.virtual_memory().total
+    assert memory_bytes(tmp_path) == psutil.virtual_memory().total
     assert decode_threads(tmp_path) >= 1
 
 
-def test_cgroup_v2_limits_count(tmp_path: Path) -> None:
+def test_a_containers_limits_count(tmp_path: Path) -> None:
     write(tmp_path, "memory.max", "1048576\n")
     write(tmp_path, "cpu.max", "100000 100000\n")
 
-    assert memory_limit_bytes(tmp_path) == 1048576
+    assert memory_bytes(tmp_path) == 1048576
     assert decode_threads(tmp_path) == 1
 
 
-def test_cgroup_v2_without_limits_changes_nothing(tmp_path: Path) -> None:
+def test_a_container_without_limits_changes_nothing(tmp_path: Path) -> None:
     before = decode_threads(tmp_path)
     write(tmp_path, "memory.max", "max\n")
     write(tmp_path, "cpu.max", "max 100000\n")
 
-    assert memory_limit_bytes(tmp_path) == psutil.virtual_memory().total
-    assert decode_threads(tmp_path) == before
-
-
-def test_cgroup_v1_limits_count(tmp_path: Path) -> None:
-    write(tmp_path, "memory/memory.limit_in_bytes", "2097152\n")
-    write(tmp_path, "cpu/cpu.cfs_quota_us", "50000\n")
-    write(tmp_path, "cpu/cpu.cfs_period_us", "100000\n")
-
-    assert memory_limit_bytes(tmp_path) == 2097152
-    assert decode_threads(tmp_path) == 1
-
-
-def test_cgroup_v1_says_unlimited_with_large_or_negative_numbers(tmp_path: Path) -> None:
-    before = decode_threads(tmp_path)
-    write(tmp_path, "memory/memory.limit_in_bytes", "9223372036854771712\n")
-    write(tmp_path, "cpu/cpu.cfs_quota_us", "-1\n")
-    write(tmp_path, "cpu/cpu.cfs_period_us", "100000\n")
-
-    assert memory_limit_bytes(tmp_path) == psutil.virtual_memory().total
+    assert memory_bytes(tmp_path) == psutil.virtual_memory().total
     assert decode_threads(tmp_path) == before
 
 
