@@ -106,7 +106,9 @@ def _models(folder: Path) -> Iterator[Finding]:
     for path in models.missing:
         yield Finding("problem", "models", f"{path} is missing", "run `make models`")
     if not models.missing:
-        yield Finding("ok", "models", f"{models.chat} and {models.embedding} in {folder}")
+        yield Finding(
+            "ok", "models", f"{' and '.join(filter(None, (models.chat, models.embedding))) or 'none'} in {folder}"
+        )
 
 
 def _port(stack: StackDescription | None) -> Iterator[Finding]:

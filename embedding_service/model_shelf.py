@@ -87,10 +87,11 @@ class ModelShelf:
         """For /readyz: "ok" for each loaded model, else what is wrong with it.
 
         A model that came into the catalogue later is loaded by its first request and keeps nobody waiting until then.
+        Without any the service is ready: a stack may serve chat models alone.
         """
         names = self._names()
         if not names:
-            return {"models": "models.toml names no embedding model."}
+            return {"models": "ok: models.toml names no embedding model"}
         return {name: self._check(name) for name in names if name in self._names_at_start or name in self._served}
 
     async def close(self) -> None:

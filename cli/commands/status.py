@@ -36,7 +36,7 @@ def status(
     for url, is_ready in ready.items():
         console.print(f"{url} {'is ready' if is_ready else 'is not ready'}")
     console.print(f"logs in {folder}")
-    console.print(f"model {stack.model}, embedding model {stack.embedding_model}")
+    console.print(f"model {stack.model or 'none'}, embedding model {stack.embedding_model or 'none'}")
     if not all(ready.values()) or any(state_of_it != "running" for _, (state_of_it, _) in lines):
         raise typer.Exit(1)
 

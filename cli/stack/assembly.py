@@ -71,6 +71,7 @@ class Assembly:
             engine=self._options.engine,
             ports=self._choose_service_ports(gateway_ports),
             preload=models.chat,
+            is_embedding_missing=models.is_embedding_missing,
         )
         secrets = self._start_services(services)
         self._say(f"the stack is up ({time.monotonic() - begun:.1f} s)")

@@ -17,6 +17,7 @@ class StackModels:
     embedding: str
     missing: list[Path]
     is_chat_missing: bool
+    is_embedding_missing: bool = False
 
     @classmethod
     def of(cls, folder: Path, engine: str) -> "StackModels":
@@ -26,9 +27,11 @@ class StackModels:
             chat, embedding = _first(catalogue, "chat"), _first(catalogue, "embedding")
             missing = [catalogue.path_of(e) for e in (chat, embedding) if e and not catalogue.path_of(e).is_file()]
             is_chat_missing = engine == "llama" and chat is not None and catalogue.path_of(chat) in missing
+            is_embedding_missing = embedding is not None and catalogue.path_of(embedding) in missing
         except ConfigurationError as error:
             raise StackError(str(error)) from error
-        return cls(chat.name if chat else "", embedding.name if embedding else "", missing, is_chat_missing)
+        names = (chat.name if chat else "", embedding.name if embedding else "")
+        return cls(*names, missing, is_chat_missing, is_embedding_missing)
 
     def require_files(self, warn: Callable[[str], None]) -> None:
         """Raises StackError when the chat model's file is missing; a missing embedding model is only warned of."""

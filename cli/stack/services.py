@@ -2,7 +2,7 @@
 
 import os
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import httpx
@@ -43,6 +43,8 @@ class Services:
     engine: str
     ports: ServicePorts
     preload: str
+    is_embedding_missing: bool = False
+    """Its service then counts as up without the model: `drover up` has warned, and the file may come later."""
 
     @property
     def gateway_urls(self) -> list[str]:
@@ -68,7 +70,8 @@ class Services:
     def embedding_service(self) -> ProcessSpec:
         port = self.ports.embedding_service
         settings: dict[str, object] = {"EMBEDDING_HOST": LOOPBACK, "EMBEDDING_PORT": port}
-        return self._http("embedding_service", "embedding_service", port, settings)
+        spec = self._http("embedding_service", "embedding_service", port, settings)
+        return replace(spec, is_ready=lambda: answers_live(LOOPBACK, port)) if self.is_embedding_missing else spec
 
     def gateways(self) -> list[ProcessSpec]:
         return [self._gateway(number, port) for number, port in enumerate(self.ports.gateways, start=1)]

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from shared.telemetry import render_metrics
 
 Readiness = Callable[[], Awaitable[dict[str, str]]]
-"""Checks what the service needs: each check's name with "ok" or a sentence that says what is wrong."""
+"""Checks what the service needs: each check's name with "ok", "ok: " before a remark, or what is wrong, in a sentence."""
 
 _log = structlog.get_logger(__name__)
 
@@ -25,7 +25,7 @@ def operations_router(service_name: str, readiness: Readiness) -> APIRouter:
     @router.get("/readyz")
     async def readyz() -> JSONResponse:
         checks = await _checked(readiness)
-        is_ready = all(result == "ok" for result in checks.values())
+        is_ready = all(result == "ok" or result.startswith("ok: ") for result in checks.values())
         return JSONResponse(
             {"status": "ok" if is_ready else "unavailable", "checks": checks}, status_code=200 if is_ready else 503
         )

@@ -11,7 +11,6 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.fakes.random_bert_gguf import write_random_bert_gguf
 from tests.stack import Stack, running_stack, wait_until
 
 ROOT = Path(__file__).parents[3]
@@ -20,11 +19,10 @@ TINY = ROOT / "models" / "drover-tiny.gguf"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A models folder of our own: drover-tiny, and an embedding model, without which no stack becomes ready."""
+    """A models folder of our own: drover-tiny, and an embedding model without its file, which delays nobody."""
     models = tmp_path_factory.mktemp("live") / "models"
     models.mkdir()
     shutil.copy(TINY, models)
-    write_random_bert_gguf(models / "vectors.gguf")
     written = (ROOT / "models" / "models.toml").read_text(encoding="utf-8").partition("[models.all-minilm-l6-v2]")[0]
     vectors = '[models.vectors]\nfile = "vectors.gguf"\nkind = "embedding"\ncontext_length = 64\n'
     (models / "models.toml").write_text(written + vectors, encoding="utf-8")

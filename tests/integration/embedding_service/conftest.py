@@ -1,6 +1,7 @@
 """A models folder with a random embedding model, and the application on it."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -41,8 +42,8 @@ def model_file(models_dir: Path) -> Path:
     return write_random_bert_gguf(models_dir / "random-bert.gguf")
 
 
-@pytest.fixture
-async def client(models_dir: Path) -> AsyncIterator[httpx.AsyncClient]:
+@asynccontextmanager
+async def running_app(models_dir: Path) -> AsyncIterator[httpx.AsyncClient]:
     """A caller that knows the internal token; the application runs in this process."""
     settings = EmbeddingSettings(models_dir=models_dir, internal_token=SecretStr(TOKEN), threads=1, batch_tokens=32)
     app = create_app(settings, Catalogue.load(models_dir))
@@ -54,4 +55,11 @@ async def client(models_dir: Path) -> AsyncIterator[httpx.AsyncClient]:
             headers={"Authorization": f"Bearer {TOKEN}"},
         ) as client,
     ):
+        yield client
+
+
+@pytest.fixture
+async def client(models_dir: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """The same, on the catalogue of `models_dir`."""
+    async with running_app(models_dir) as client:
         yield client

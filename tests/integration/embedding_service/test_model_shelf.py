@@ -9,6 +9,7 @@ from embedding_service.settings import EmbeddingSettings
 from shared.catalogue import Catalogue
 from shared.errors import ModelLoadError
 from tests.fakes.random_bert_gguf import write_random_bert_gguf
+from tests.integration.embedding_service.conftest import running_app
 
 BODY = {"model": "random-bert", "input": "the cat"}
 
@@ -66,12 +67,13 @@ async def test_a_catalogue_with_the_wrong_dimensions_is_noticed(models_dir: Path
         await shelf.get("random-bert")
 
 
-async def test_a_catalogue_without_embedding_models_is_reported(tmp_path: Path) -> None:
-    (tmp_path / "models.toml").write_text("")
+async def test_without_embedding_models_the_service_is_ready_and_says_so(models_dir: Path) -> None:
+    (models_dir / "models.toml").write_text("")
 
-    shelf = ModelShelf(Catalogue.load(tmp_path), EmbeddingSettings(models_dir=tmp_path))
+    async with running_app(models_dir) as client:
+        ready = await client.get("/readyz")
 
-    assert shelf.checks() == {"models": "models.toml names no embedding model."}
+    assert (ready.status_code, ready.json()["checks"]) == (200, {"models": "ok: models.toml names no embedding model"})
 
 
 async def test_a_model_that_is_added_later_is_served_and_keeps_nobody_waiting(

@@ -31,6 +31,15 @@ async def test_a_service_that_has_all_it_needs_is_ready() -> None:
     assert response.json() == {"status": "ok", "checks": {"redis": "ok", "postgres": "ok"}}
 
 
+async def test_a_remark_keeps_no_service_from_being_ready() -> None:
+    async def with_a_remark() -> dict[str, str]:
+        return {"models": "ok: there are none"}
+
+    response = await client(with_a_remark).get("/readyz")
+
+    assert (response.status_code, response.json()["checks"]) == (200, {"models": "ok: there are none"})
+
+
 async def test_a_service_that_lacks_something_is_not_ready_and_says_what() -> None:
     response = await client(one_away).get("/readyz")
 
