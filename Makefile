@@ -1,6 +1,6 @@
 # Two commands matter: `make demo` and `make test`. `make` alone lists all of them.
 .DEFAULT_GOAL := help
-.PHONY: conformance clients fault soak load k8s-check dashboards rules help demo run test setup models model-tiny lint style types imports fmt migration lock image-locks images clean
+.PHONY: fields conformance clients fault soak load k8s-check dashboards rules help demo run test setup models model-tiny lint style types imports fmt migration lock image-locks images clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -84,6 +84,9 @@ migration: setup ## Write the next migration from tables.py, with `make run` up:
 
 configuration: setup ## Write docs/configuration.md and .env.example from the settings classes
 	$(BIN)/python -m scripts.configuration
+
+fields: setup ## Write docs/fields.md, what becomes of every field of OpenAI's and Anthropic's requests
+	$(BIN)/python -m scripts.fields
 
 dashboards: setup ## Write Grafana's dashboards from scripts/dashboards, and the table of metrics in docs/operations.md
 	$(BIN)/python -m scripts.dashboards

@@ -8,20 +8,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from gateway.caller import CallerGoneError
 from gateway.request_record import RequestCount, RequestRecordMiddleware
-from gateway.routes import (
-    chat_completions,
-    completions,
-    conversations,
-    embeddings,
-    jobs,
-    messages,
-    models,
-    native,
-    overview,
-    responses,
-    sessions,
-    tokens,
-)
+from gateway.routes import ROUTERS
 from gateway.service import Gateway
 from gateway.settings import GatewaySettings
 from gateway.version import VERSION
@@ -47,22 +34,8 @@ def build_app(settings: GatewaySettings) -> FastAPI:
     )
     app.title, app.version = "Drover", VERSION
     app.state.gateway = gateway
-    rooms = (
-        overview,
-        models,
-        chat_completions,
-        completions,
-        responses,
-        conversations,
-        embeddings,
-        tokens,
-        sessions,
-        jobs,
-        messages,
-        native,
-    )
-    for room in rooms:
-        app.include_router(room.router)
+    for router in ROUTERS:
+        app.include_router(router)
     app.add_exception_handler(CallerGoneError, _answer_nobody)
     if settings.cors_origins:
         app.add_middleware(

@@ -8,7 +8,9 @@ from pydantic_core import PydanticCustomError
 
 from gateway.anthropic.blocks import AnthropicMessage, System, text_of
 from gateway.ask import Ask
-from gateway.bodies.generation import StopString, TimeoutS
+from gateway.bodies.generation import StopString, TimedBody
+from gateway.bodies.messages import MAX_MESSAGES
+from gateway.bodies.refused import Refused
 from gateway.bodies.response_format import Schema
 from gateway.bodies.sampling import INT64_MAX
 from gateway.bodies.tools import MAX_TOOLS, FunctionName, Parameters, check_tools
@@ -16,7 +18,6 @@ from shared.bodies.messages import Message
 from shared.bodies.tools import Tool, ToolChoice
 from shared.job import Constraint, SamplingParams
 
-MAX_MESSAGES = 2048
 MAX_STOP_SEQUENCES = 16
 
 
@@ -80,6 +81,21 @@ class OutputConfig(BaseModel):
         return Constraint(kind="json_schema", source=orjson.dumps(self.format.json_schema).decode())
 
 
+class OtherFields(BaseModel):
+    """Anthropic's fields that would change the answer are refused, those that change nothing here are taken."""
+
+    cache_control: Any = Field(default=None, description="ignored: prompts share their beginnings anyway")
+    container: Refused = Field(default=None, description="refused: there are none")
+    context_management: Any = Field(default=None, description="ignored: it clears tool results and thinking, later")
+    diagnostics: Any = Field(default=None, description="ignored: there are none")
+    inference_geo: Any = Field(default=None, description="ignored: the server is where it is")
+    mcp_servers: Refused = Field(default=None, description="refused: nothing calls them")
+    service_tier: Any = Field(default=None, description="ignored: there is one")
+    speed: Any = Field(default=None, description="ignored: there is one")
+    user_profile_id: Any = Field(default=None, description="ignored: limits are the key's")
+    workspace_id: Any = Field(default=None, description="ignored: the tenant is the key's")
+
+
 class CountTokensRequestBody(BaseModel):
     """What is counted: everything that goes into the prompt. Unknown fields are ignored, there are new ones often."""
 
@@ -90,10 +106,12 @@ class CountTokensRequestBody(BaseModel):
 
     model: str = Field(min_length=1, max_length=256)
     messages: list[AnthropicMessage] = Field(min_length=1, max_length=MAX_MESSAGES)
-    system: System | None = None
-    tools: Annotated[list[AnthropicTool], Field(max_length=MAX_TOOLS), AfterValidator(_fit_together)] | None = None
-    tool_choice: AnthropicToolChoice | None = None
-    thinking: Thinking | None = None
+    system: System | None = Field(default=None, description="a text, or text blocks")
+    tools: Annotated[list[AnthropicTool], Field(max_length=MAX_TOOLS), AfterValidator(_fit_together)] | None = Field(
+        default=None, description="the caller's own; Anthropic's are refused"
+    )
+    tool_choice: AnthropicToolChoice | None = Field(default=None, description="auto, any, tool or none")
+    thinking: Thinking | None = Field(default=None, description="refused: `enabled` is, the others change nothing")
 
     @field_validator("messages")
     @classmethod
@@ -135,7 +153,7 @@ class CountTokensRequestBody(BaseModel):
         return tuple(tool.as_tool() for tool in self.tools or ())
 
 
-class MessagesBody(CountTokensRequestBody):
+class MessagesBody(CountTokensRequestBody, TimedBody, OtherFields):
     """A request for the next message."""
 
     model_config = ConfigDict(
@@ -153,10 +171,9 @@ class MessagesBody(CountTokensRequestBody):
     top_p: float | None = Field(default=None, ge=0, le=1, allow_inf_nan=False)
     top_k: int | None = Field(default=None, ge=0, le=1_000_000)
     stop_sequences: Annotated[list[StopString], Field(max_length=MAX_STOP_SEQUENCES)] | None = None
-    output_config: OutputConfig | None = None
+    output_config: OutputConfig | None = Field(default=None, description="`format`; an `effort` is ignored")
     stream: bool | None = None
-    metadata: dict[str, Any] | None = None
-    timeout_s: TimeoutS | None = None
+    metadata: dict[str, Any] | None = Field(default=None, description="ignored: nobody keeps it")
 
     def ask(self) -> Ask:
         choice = self.tool_choice or AnthropicToolChoice(type="auto")

@@ -2,10 +2,13 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 MAX_STOP_STRINGS = 4
 """OpenAI's."""
+
+MAX_GRAMMAR_CHARACTERS = 65_536
 
 
 def _as_list(stop: Any) -> Any:
@@ -18,7 +21,10 @@ Stop = Annotated[
     BeforeValidator(_as_list),
     Field(description="a string or up to four"),
 ]
-TimeoutS = Annotated[float, Field(gt=0, le=86_400, description="Drover: the request's deadline")]
+Grammar = Annotated[
+    Annotated[str, Field(min_length=1, max_length=MAX_GRAMMAR_CHARACTERS)] | None,
+    Field(description="llama.cpp's GBNF, where allowed"),
+]
 
 
 class StreamOptions(BaseModel):
@@ -26,4 +32,30 @@ class StreamOptions(BaseModel):
 
     model_config = ConfigDict(strict=True)
 
-    include_usage: bool = False
+    include_usage: bool | None = None
+    include_obfuscation: bool | None = Field(default=None, description="ignored: nothing is added to hide lengths")
+
+
+class StreamFields(BaseModel):
+    """Whether the answer comes as a stream, and what that tells beside the text."""
+
+    stream: bool | None = None
+    stream_options: StreamOptions | None = Field(default=None, description="`include_usage`; only with stream")
+
+    @field_validator("stream_options")
+    @classmethod
+    def _needs_a_stream(cls, options: StreamOptions | None, info: ValidationInfo) -> StreamOptions | None:
+        if options is not None and "stream" in info.data and not info.data["stream"]:
+            raise PydanticCustomError("needs_stream", "It is only allowed when 'stream' is true.")
+        return options
+
+    @property
+    def has_usage(self) -> bool:
+        """Whether the stream is to tell the usage, too."""
+        return self.stream_options is not None and bool(self.stream_options.include_usage)
+
+
+class TimedBody(BaseModel):
+    """A request with a deadline of its own."""
+
+    timeout_s: float | None = Field(default=None, gt=0, le=86_400, description="Drover: the request's deadline")

@@ -9,6 +9,9 @@ from pydantic_core import PydanticCustomError
 from shared.bodies.messages import FunctionCall, Message, TextPart, ToolCall
 from shared.errors import BadRequestError
 
+MAX_MESSAGES = 2048
+"""OpenAI's. Rendering and counting cost time by the message: a body full of empty ones would keep others waiting."""
+
 MAX_CALLS = 128
 MAX_NAME_CHARACTERS = 256
 Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME_CHARACTERS)]
@@ -135,6 +138,12 @@ class MessageBody(BaseModel):
         if isinstance(self.content, str):
             return self.content
         return "".join(part.text for part in self.parts or ()) if self.content is not None else self.refusal or ""
+
+
+MessageBodies = Annotated[
+    list[MessageBody],
+    Field(min_length=1, max_length=MAX_MESSAGES, description="text, or parts of the types text and refusal"),
+]
 
 
 def as_messages(bodies: Sequence[MessageBody], *, has_history: bool = False) -> tuple[Message, ...]:

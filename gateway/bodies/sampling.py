@@ -45,7 +45,9 @@ class SamplingFields(BaseModel):
     logit_bias: dict[str, Annotated[float, Field(ge=-100, le=100)]] | None = Field(
         default=None, description="by token id; -100 forbids a token, 100 forces it"
     )
-    seed: int | None = Field(default=None, ge=-INT64_MAX - 1, le=INT64_MAX)
+    seed: int | None = Field(
+        default=None, ge=-INT64_MAX - 1, le=INT64_MAX, description="the same one, mostly the same text"
+    )
     min_tokens: int | None = Field(default=None, ge=0, le=INT64_MAX)
     ignore_eos: bool | None = None
 

@@ -5,10 +5,8 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from gateway.bodies.messages import MessageBody
+from gateway.bodies.messages import MessageBodies
 from gateway.bodies.sampling import MAX_TOKEN_ID
-
-MAX_MESSAGES = 2048
 
 
 class TokenizeRequestBody(BaseModel):
@@ -20,7 +18,7 @@ class TokenizeRequestBody(BaseModel):
 
     model: str = Field(min_length=1, max_length=256)
     content: str | None = None
-    messages: Annotated[list[MessageBody], Field(min_length=1, max_length=MAX_MESSAGES)] | None = None
+    messages: MessageBodies | None = None
     add_special: bool = Field(default=False, description="with the tokens that the model wants around a text")
     parse_special: bool = Field(default=True, description="take special tokens that are written in the text as such")
     with_pieces: bool = Field(default=False, description="tell what each token says")

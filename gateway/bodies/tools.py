@@ -143,11 +143,13 @@ class ToolFields(BaseModel):
 
     model_config = ConfigDict(strict=True)
 
-    tools: Tools | None = None
+    tools: Tools | None = Field(default=None, description="functions")
     functions: Functions | None = Field(default=None, json_schema_extra=DEPRECATED)
-    tool_choice: Mode | NamedToolBody | AllowedToolsChoiceBody | None = None
+    tool_choice: Mode | NamedToolBody | AllowedToolsChoiceBody | None = Field(
+        default=None, description="none, auto, required, a function by its name, or `allowed_tools`"
+    )
     function_call: Literal["none", "auto"] | FunctionNameBody | None = Field(default=None, json_schema_extra=DEPRECATED)
-    parallel_tool_calls: bool | None = None
+    parallel_tool_calls: bool | None = Field(default=None, description="false: at most one call")
 
     @field_validator("functions")
     @classmethod

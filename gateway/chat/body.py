@@ -1,51 +1,21 @@
 """POST /v1/chat/completions: OpenAI's request body with Drover's few extras."""
 
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from gateway.ask import Ask, TurnAsk
-from gateway.bodies.generation import Stop, StreamOptions, TimeoutS
-from gateway.bodies.messages import MessageBody, as_messages
+from gateway.bodies.generation import Grammar, Stop, StreamFields, TimedBody
+from gateway.bodies.messages import MessageBodies, as_messages
 from gateway.bodies.response_format import ResponseFormat
 from gateway.bodies.sampling import INT64_MAX, SamplingFields
 from gateway.bodies.tools import ToolFields
+from gateway.chat.refused_fields import IgnoredFields, RefusedFields
 from shared.job import Constraint, Priority
 
-MAX_MESSAGES = 2048
-"""OpenAI's. Rendering and counting cost time by the message: a body full of empty ones would keep others waiting."""
-MAX_GRAMMAR_CHARACTERS = 65_536
 
-UNSUPPORTED = (
-    "modalities",
-    "audio",
-    "prediction",
-    "web_search_options",
-)
-"""OpenAI's fields that change the answer and that Drover cannot honour yet: refused, never silently ignored."""
-
-WITHOUT_EFFECT: tuple[Any, ...] = (None, False, [], {}, 0, ["text"])
-"""What clients send in those fields when they want nothing of them."""
-
-
-class UnsupportedFields(BaseModel):
-    """The unsupported fields, so that they can be refused by name."""
-
-    modalities: Any = None
-    audio: Any = None
-    prediction: Any = None
-    web_search_options: Any = None
-
-    @field_validator(*UNSUPPORTED, mode="before")
-    @classmethod
-    def _is_without_effect(cls, value: Any) -> Any:
-        if value in WITHOUT_EFFECT:
-            return None
-        raise PydanticCustomError("unsupported", "This parameter is not supported yet; leave it out.")
-
-
-class ChatCompletionBody(SamplingFields, ToolFields, UnsupportedFields):
+class ChatCompletionBody(SamplingFields, ToolFields, StreamFields, TimedBody, RefusedFields, IgnoredFields):
     """A chat request. In a session `messages` are the new ones only: the session service adds the history."""
 
     model_config = ConfigDict(
@@ -59,27 +29,22 @@ class ChatCompletionBody(SamplingFields, ToolFields, UnsupportedFields):
     )
 
     model: str = Field(min_length=1, max_length=256)
-    messages: list[MessageBody] = Field(min_length=1, max_length=MAX_MESSAGES)
-    max_tokens: int | None = Field(default=None, ge=1, le=INT64_MAX)
-    max_completion_tokens: int | None = Field(default=None, ge=1, le=INT64_MAX)
+    messages: MessageBodies
+    max_tokens: int | None = Field(default=None, ge=1, le=INT64_MAX, description="left out: as many as fit")
+    max_completion_tokens: int | None = Field(default=None, ge=1, le=INT64_MAX, description="wins over max_tokens")
     stop: Stop = None
-    stream: bool | None = None
-    stream_options: StreamOptions | None = None
     n: int | None = Field(default=None, ge=1, le=128, description="choices")
-    logprobs: bool | None = None
-    top_logprobs: int | None = Field(default=None, ge=0, le=20)
-    response_format: ResponseFormat | None = None
-    grammar: str | None = Field(
-        default=None, min_length=1, max_length=MAX_GRAMMAR_CHARACTERS, description="llama.cpp's GBNF, where allowed"
+    logprobs: bool | None = Field(default=None, description="over what the model itself thinks, before any sampling")
+    top_logprobs: int | None = Field(default=None, ge=0, le=20, description="only with logprobs")
+    response_format: ResponseFormat | None = Field(
+        default=None, description="`text`, `json_object` or `json_schema`; always held to, with or without strict"
     )
+    grammar: Grammar = None
     service_tier: Literal["auto", "default", "flex", "scale", "priority", "fast"] | None = Field(
         default=None, description="flex: when there is room beside the others; all else is the default"
     )
-    user: str | None = None
-    metadata: dict[str, str] | None = None
 
     session_id: str | None = Field(default=None, min_length=1, max_length=128, description="Drover: go on with it")
-    timeout_s: TimeoutS | None = None
 
     @field_validator("top_logprobs")
     @classmethod
@@ -121,7 +86,7 @@ class ChatCompletionBody(SamplingFields, ToolFields, UnsupportedFields):
             is_legacy=self.is_legacy,
             priority=self.priority,
             tier=self.told_tier,
-            has_usage=self.stream_options is not None and self.stream_options.include_usage,
+            has_usage=self.has_usage,
         )
 
     @property

@@ -6,26 +6,23 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from gateway.ask import Ask, TurnAsk
-from gateway.bodies.generation import Stop, TimeoutS
-from gateway.bodies.messages import MessageBody, as_messages
+from gateway.bodies.generation import Stop, TimedBody
+from gateway.bodies.messages import MessageBodies, as_messages
 from gateway.bodies.sampling import INT64_MAX, SamplingFields
 from shared.bodies.messages import Message
-
-MAX_MESSAGES = 2048
 
 Model = Annotated[
     str | None, Field(min_length=1, max_length=256, description="the catalogue's first model of its kind if left out")
 ]
 
 
-class GenerationFields(SamplingFields):
+class GenerationFields(SamplingFields, TimedBody):
     """What chat and generate have in common. They stream unless asked otherwise."""
 
     model: Model = None
     max_tokens: int | None = Field(default=None, ge=1, le=INT64_MAX)
     stop: Stop = None
     stream: bool = True
-    timeout_s: TimeoutS | None = None
 
 
 class NativeChatBody(GenerationFields):
@@ -39,7 +36,7 @@ class NativeChatBody(GenerationFields):
     )
 
     message: str | None = Field(default=None, min_length=1)
-    messages: Annotated[list[MessageBody], Field(min_length=1, max_length=MAX_MESSAGES)] | None = None
+    messages: MessageBodies | None = None
     system: str | None = Field(default=None, description="replaces the conversation's system message")
     session_id: str | None = Field(default=None, min_length=1, max_length=128)
 

@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from pydantic_core import PydanticCustomError
 
 from gateway.ask import Ask, TurnAsk
+from gateway.bodies.generation import TimedBody
+from gateway.bodies.messages import MAX_MESSAGES
 from gateway.bodies.sampling import INT64_MAX, SamplingFields
 from gateway.responses.given_items import GivenItem, MessageItem, messages_of
 from gateway.responses.identifiers import session_id_of, turn_id_of
@@ -16,9 +18,6 @@ from gateway.responses.tools import ToolFields
 from shared.bodies.messages import Message
 from shared.bodies.turns import Metadata
 from shared.errors import NotFoundError, PreviousResponseNotFoundError
-
-MAX_ITEMS = 2048
-"""Rendering and counting cost time by the message: a body full of empty ones would keep others waiting."""
 
 LOGPROBS = "message.output_text.logprobs"
 Includable = Literal[
@@ -44,13 +43,13 @@ class ConversationParam(BaseModel):
     id: str = Field(min_length=1, max_length=128)
 
 
-class StreamOptions(BaseModel):
+class ResponseStreamOptions(BaseModel):
     """What OpenAI lets a caller choose of a stream."""
 
     include_obfuscation: bool | None = Field(default=None, description="ignored: nothing is added to hide lengths")
 
 
-class CreateResponseBody(SamplingFields, ToolFields, RefusedFields, IgnoredFields):
+class CreateResponseBody(SamplingFields, ToolFields, TimedBody, RefusedFields, IgnoredFields):
     """A response. Unknown fields are refused, as OpenAI does; sampling has Drover's extras besides."""
 
     model_config = ConfigDict(
@@ -59,29 +58,34 @@ class CreateResponseBody(SamplingFields, ToolFields, RefusedFields, IgnoredField
     )
 
     model: str = Field(min_length=1, max_length=256)
-    input: str | Annotated[list[GivenItem], Field(min_length=1, max_length=MAX_ITEMS)] = Field(
+    input: str | Annotated[list[GivenItem], Field(min_length=1, max_length=MAX_MESSAGES)] = Field(
         description="a text, or items: messages, function calls and their outputs"
     )
     instructions: str | None = Field(default=None, description="a system message for this response alone")
-    previous_response_id: str | None = Field(default=None, min_length=1, max_length=128)
-    conversation: Annotated[str, Field(min_length=1, max_length=128)] | ConversationParam | None = None
-    store: bool | None = None
+    previous_response_id: str | None = Field(
+        default=None, min_length=1, max_length=128, description="its history comes before `input`"
+    )
+    conversation: Annotated[str, Field(min_length=1, max_length=128)] | ConversationParam | None = Field(
+        default=None, description="its items come before `input`, and input and output go into it"
+    )
+    store: bool | None = Field(default=None, description="false: nobody can read it later, or go on from it")
     background: bool | None = Field(default=None, description="answer at once, and go on without anybody who waits")
     stream: bool | None = None
-    stream_options: StreamOptions | None = None
-    include: Include | None = None
+    stream_options: ResponseStreamOptions | None = Field(
+        default=None, description="ignored: nothing is added to hide lengths"
+    )
+    include: Include | None = Field(default=None, description="logprobs; all else is of things that are not here")
     max_output_tokens: int | None = Field(default=None, ge=1, le=INT64_MAX)
     metadata: Metadata | None = None
-    reasoning: Reasoning | None = None
+    reasoning: Reasoning | None = Field(default=None, description="refused: an effort other than none is")
     service_tier: Literal["auto", "default", "flex", "scale", "priority", "fast", "ultrafast"] | None = Field(
         default=None, description="flex: when there is room beside the others; all else is the default"
     )
-    text: TextConfig | None = None
+    text: TextConfig | None = Field(default=None, description="`format`; a `verbosity` other than medium is refused")
     top_logprobs: int | None = Field(default=None, ge=0, le=20)
     truncation: Literal["auto", "disabled"] | None = Field(
         default=None, description="auto drops the oldest of a history that does not fit; otherwise it is a 400"
     )
-    timeout_s: float | None = Field(default=None, gt=0, le=86_400, description="Drover: the response's deadline")
 
     @field_validator("input")
     @classmethod

@@ -5,9 +5,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 
-REFUSED = ("prompt", "moderation", "context_management")
-WITHOUT_EFFECT: tuple[Any, ...] = (None, [], {})
-"""What clients send in those fields when they want nothing of them."""
+from gateway.bodies.refused import Refused
 
 
 class Reasoning(BaseModel):
@@ -30,26 +28,21 @@ class Reasoning(BaseModel):
 class RefusedFields(BaseModel):
     """These may be there when they say nothing."""
 
-    prompt: Any = Field(default=None, description="refused: there are no stored prompts")
-    moderation: Any = Field(default=None, description="refused: nothing moderates")
-    context_management: Any = Field(default=None, description="refused: nothing compacts; `truncation` drops")
-
-    @field_validator(*REFUSED, mode="before")
-    @classmethod
-    def _is_without_effect(cls, value: Any) -> Any:
-        if value in WITHOUT_EFFECT:
-            return None
-        raise PydanticCustomError("unsupported", "This parameter is not supported; leave it out.")
+    prompt: Refused = Field(default=None, description="refused: there are no stored prompts")
+    moderation: Refused = Field(default=None, description="refused: nothing moderates")
+    context_management: Refused = Field(default=None, description="refused: nothing compacts; `truncation` drops")
 
 
 class IgnoredFields(BaseModel):
     """Fields that change nothing here; those that a response repeats are repeated."""
 
-    max_tool_calls: int | None = Field(default=None, ge=0, description="of OpenAI's own tools, which are not here")
+    max_tool_calls: int | None = Field(
+        default=None, ge=0, description="ignored: it counts OpenAI's own tools, which are not here"
+    )
     prompt_cache_key: str | None = Field(default=None, description="ignored: prompts share their beginnings anyway")
-    prompt_cache_retention: Any = Field(default=None, description="ignored")
-    prompt_cache_options: Any = Field(default=None, description="ignored")
-    safety_identifier: str | None = Field(default=None, description="repeated, nothing else")
-    user: str | None = Field(default=None, description="repeated, nothing else")
-    access_programs: Any = Field(default=None, description="ignored")
+    prompt_cache_retention: Any = Field(default=None, description="ignored: as prompt_cache_key")
+    prompt_cache_options: Any = Field(default=None, description="ignored: as prompt_cache_key")
+    safety_identifier: str | None = Field(default=None, description="ignored: repeated, nothing else")
+    user: str | None = Field(default=None, description="ignored: repeated, nothing else")
+    access_programs: Any = Field(default=None, description="ignored: there are none")
     image: Any = Field(default=None, description="ignored: there are no images")

@@ -68,8 +68,10 @@ class ToolFields(BaseModel):
         ]
         | None
     ) = None
-    tool_choice: Choice | NamedTool | AllowedTools | None = None
-    parallel_tool_calls: bool | None = None
+    tool_choice: Choice | NamedTool | AllowedTools | None = Field(
+        default=None, description="none, auto, required, a function by its name, or `allowed_tools`"
+    )
+    parallel_tool_calls: bool | None = Field(default=None, description="false: at most one call")
 
     @field_validator("tool_choice")
     @classmethod

@@ -2,11 +2,11 @@
 
 from fastapi import APIRouter, Request, Response
 
-from gateway.ask import Asked, hash_of
 from gateway.caller import Caller
 from gateway.chat.body import ChatCompletionBody
 from gateway.chat.stream import ChatStream
 from gateway.chat.whole import WholeChat
+from gateway.routes.asking import asked_of
 from gateway.routes.dependencies import GatewayParts, IdempotencyKey, WhoCalls
 from gateway.routes.json_route import JsonRoute
 from gateway.routes.streaming import event_stream
@@ -46,8 +46,7 @@ async def create_chat_completion(
 ) -> Response:
     """OpenAI's chat completions. With `session_id` the messages are the new ones only, Drover adds the history."""
     caller = Caller(request.receive)
-    timeout_s = body.timeout_s or gateway.settings.default_timeout_s
-    asked = Asked(identity, body.ask(), timeout_s, hash_of(body), idempotency_key)
+    asked = asked_of(gateway, identity, body.ask(), body, idempotency_key)
     running = await gateway.completions.start(asked, caller)
     if body.stream:
         return event_stream(gateway, running, ChatStream(running.heading, after_seq=running.after_seq))

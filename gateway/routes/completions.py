@@ -4,9 +4,10 @@ from dataclasses import replace
 
 from fastapi import APIRouter, Request, Response
 
-from gateway.ask import Ask, Asked, hash_of
+from gateway.ask import Ask
 from gateway.caller import Caller
 from gateway.event_stream import EventStream
+from gateway.routes.asking import asked_of
 from gateway.routes.dependencies import GatewayParts, IdempotencyKey, WhoCalls
 from gateway.routes.json_route import JsonRoute
 from gateway.routes.streaming import event_stream
@@ -46,8 +47,7 @@ async def create_completion(
 ) -> Response:
     """OpenAI's completions: the prompt goes to the model as it is. Several prompts are answered side by side."""
     asks = await _asks(body, gateway)
-    timeout_s = body.timeout_s or gateway.settings.default_timeout_s
-    asked = Asked(identity, asks[0], timeout_s, hash_of(body), idempotency_key)
+    asked = asked_of(gateway, identity, asks[0], body, idempotency_key)
     caller = Caller(request.receive)
     if len(asks) > 1:
         several = await SeveralPrompts.started(gateway.completions, asked, asks, caller)

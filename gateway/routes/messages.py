@@ -13,8 +13,8 @@ from gateway.anthropic.body import CountTokensRequestBody, MessagesBody
 from gateway.anthropic.message import error_body
 from gateway.anthropic.stream import MessageStream
 from gateway.anthropic.whole import WholeMessage
-from gateway.ask import Asked, hash_of
 from gateway.caller import Caller
+from gateway.routes.asking import asked_of
 from gateway.routes.dependencies import GatewayParts, IdempotencyKey
 from gateway.routes.json_route import JsonRoute
 from gateway.routes.streaming import event_stream
@@ -88,8 +88,7 @@ async def create_message(
 ) -> Response:
     """Anthropic's messages, tools included. The key comes in `x-api-key` or as a Bearer."""
     caller = Caller(request.receive)
-    timeout_s = body.timeout_s or gateway.settings.default_timeout_s
-    asked = Asked(identity, body.ask(), timeout_s, hash_of(body), idempotency_key)
+    asked = asked_of(gateway, identity, body.ask(), body, idempotency_key)
     prompt_tokens = await _counted(gateway, body) if body.stream else 0
     running = await gateway.completions.start(asked, caller)
     if not body.stream:

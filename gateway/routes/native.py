@@ -5,12 +5,11 @@ from typing import Any, Literal
 import orjson
 from fastapi import APIRouter, Request, Response
 
-from gateway.ask import Ask, Asked, hash_of
+from gateway.ask import Asked
 from gateway.auth import require_writer
 from gateway.caller import Caller
 from gateway.native.answer import NativeStream, WholeNative
 from gateway.native.body import (
-    GenerationFields,
     NativeChatBody,
     NativeEmbeddingsAnswerBody,
     NativeEmbeddingsBody,
@@ -18,6 +17,7 @@ from gateway.native.body import (
     NativeModelBody,
     NativeModelsBody,
 )
+from gateway.routes.asking import asked_of
 from gateway.routes.dependencies import GatewayParts, IdempotencyKey, WhoCalls
 from gateway.routes.json_route import JsonRoute
 from gateway.routes.streaming import event_stream
@@ -76,7 +76,7 @@ async def chat(
             )
         body.ask(model, None)  # what is wrong with it is said before there is a session
         session_id = await _new_session(gateway, identity)
-    asked = _asked(gateway, identity, body.ask(model, session_id), body, idempotency_key)
+    asked = asked_of(gateway, identity, body.ask(model, session_id), body, idempotency_key)
     return await _told(gateway, asked, request, is_stream=body.stream)
 
 
@@ -90,7 +90,7 @@ async def generate(
 ) -> Response:
     """The prompt goes to the model as it is; the answer comes as in /api/chat, without a session."""
     ask = body.ask(_model(gateway, body.model, "chat"))
-    asked = _asked(gateway, identity, ask, body, idempotency_key)
+    asked = asked_of(gateway, identity, ask, body, idempotency_key)
     return await _told(gateway, asked, request, is_stream=body.stream)
 
 
@@ -140,17 +140,6 @@ async def _told(gateway: Gateway, asked: Asked, request: Request, *, is_stream: 
         return event_stream(gateway, running, NativeStream(running.heading, after_seq=running.after_seq))
     answer = await gateway.completions.whole(running, WholeNative(running.heading), caller)
     return Response(answer, media_type="application/json", headers=running.headers())
-
-
-def _asked(
-    gateway: Gateway,
-    identity: Identity,
-    ask: Ask,
-    body: GenerationFields,
-    idempotency_key: str | None,
-) -> Asked:
-    timeout_s = body.timeout_s or gateway.settings.default_timeout_s
-    return Asked(identity, ask, timeout_s, hash_of(body), idempotency_key)
 
 
 async def _new_session(gateway: Gateway, identity: Identity) -> str:

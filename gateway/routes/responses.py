@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal
 import orjson
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 
-from gateway.ask import Asked, hash_of
 from gateway.auth import require_writer
 from gateway.caller import Caller
 from gateway.event_stream import EventStream
@@ -15,6 +14,7 @@ from gateway.responses.item_pages import ItemPage
 from gateway.responses.responses import Live, Over, Responses
 from gateway.responses.stored import stored_document, stored_stream
 from gateway.responses.stream import FROM_THE_BEGINNING
+from gateway.routes.asking import asked_of
 from gateway.routes.dependencies import GatewayParts, IdempotencyKey, WhoCalls
 from gateway.routes.json_route import JsonRoute
 from gateway.routes.response_examples import ITEM, RESPONSE, STREAM, answers, deleted, listed
@@ -66,8 +66,7 @@ async def create_response(
 ) -> Response:
     """OpenAI's responses. `previous_response_id` or `conversation` brings the history; `input` is the new part only."""
     caller = Caller(request.receive)
-    timeout_s = body.timeout_s or gateway.settings.default_timeout_s
-    asked = Asked(identity, body.ask(), timeout_s, hash_of(body), idempotency_key)
+    asked = asked_of(gateway, identity, body.ask(), body, idempotency_key)
     begun = await responses.begin(asked, caller)
     if body.stream:
         return _streamed(gateway, responses, begun)

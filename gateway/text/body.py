@@ -6,7 +6,7 @@ from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from gateway.ask import Ask
-from gateway.bodies.generation import Stop, StreamOptions, TimeoutS
+from gateway.bodies.generation import Grammar, Stop, StreamFields, TimedBody
 from gateway.bodies.sampling import INT64_MAX, MAX_TOKEN_ID, SamplingFields
 from shared.job import Constraint
 
@@ -14,7 +14,6 @@ DEFAULT_MAX_TOKENS = 16
 """OpenAI's."""
 
 MAX_PROMPTS = 128
-MAX_GRAMMAR_CHARACTERS = 65_536
 
 TokenId = Annotated[int, Field(ge=0, le=MAX_TOKEN_ID)]
 TokenIds = Annotated[list[TokenId], Field(min_length=1)]
@@ -26,7 +25,7 @@ Prompts = (
 )
 
 
-class CompletionBody(SamplingFields):
+class CompletionBody(SamplingFields, StreamFields, TimedBody):
     """A request to go on with a text. No chat template is applied; several prompts get `n` choices each, in order."""
 
     model_config = ConfigDict(
@@ -41,16 +40,11 @@ class CompletionBody(SamplingFields):
     echo: bool | None = None
     max_tokens: int | None = Field(default=None, ge=0, le=INT64_MAX, description="16 if left out; 0 only with echo")
     stop: Stop = None
-    stream: bool | None = None
-    stream_options: StreamOptions | None = None
     n: int | None = Field(default=None, ge=1, le=128, description="choices of each prompt")
-    best_of: int | None = Field(default=None, ge=1, le=128)
+    best_of: int | None = Field(default=None, ge=1, le=128, description="the same as n; any other is refused")
     logprobs: int | None = Field(default=None, ge=0, le=20, description="how many likeliest tokens to tell; OpenAI: 5")
-    grammar: str | None = Field(
-        default=None, min_length=1, max_length=MAX_GRAMMAR_CHARACTERS, description="llama.cpp's GBNF, where allowed"
-    )
-    user: str | None = None
-    timeout_s: TimeoutS | None = None
+    grammar: Grammar = None
+    user: str | None = Field(default=None, description="ignored: limits are the key's")
 
     @field_validator("best_of")
     @classmethod
@@ -95,5 +89,5 @@ class CompletionBody(SamplingFields):
             echo=bool(self.echo),
             top_logprobs=self.logprobs,
             constraint=None if self.grammar is None else Constraint(kind="gbnf", source=self.grammar),
-            has_usage=self.stream_options is not None and self.stream_options.include_usage,
+            has_usage=self.has_usage,
         )

@@ -24,7 +24,7 @@ class EmbeddingsBody(BaseModel):
     )
     encoding_format: Literal["float", "base64"] | None = None
     dimensions: int | None = Field(default=None, ge=1)
-    user: str | None = None
+    user: str | None = Field(default=None, description="ignored: limits are the key's")
 
 
 class EmbeddingBody(BaseModel):

@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from gateway.chat.body import UNSUPPORTED, ChatCompletionBody
+from gateway.chat.body import ChatCompletionBody
+from gateway.chat.refused_fields import IgnoredFields, RefusedFields
 
 HELLO = [{"role": "user", "content": "Hello"}]
 
@@ -92,17 +93,34 @@ def test_a_value_out_of_range_or_of_the_wrong_type_is_refused_by_name(fields: di
     assert wrong_field(**fields) == next(iter(fields))
 
 
-@pytest.mark.parametrize("name", UNSUPPORTED)
+@pytest.mark.parametrize("name", RefusedFields.model_fields)
 def test_what_is_not_supported_is_refused_and_never_ignored(name: str) -> None:
     assert wrong_field(**{name: {"type": "json_object"}}) == name
 
 
 @pytest.mark.parametrize(
     "fields",
-    [{"tools": []}, {"functions": None}, {"modalities": ["text"]}, {"tool_choice": "none"}],
+    [{"tools": []}, {"functions": None}, {"modalities": ["text"]}, {"tool_choice": "none"}, {"audio": {}}],
 )
 def test_an_unsupported_field_that_asks_for_nothing_is_accepted(fields: dict[str, Any]) -> None:
     read(**fields)
+
+
+def test_an_empty_wish_for_a_search_is_one() -> None:
+    assert wrong_field(web_search_options={}) == "web_search_options"
+
+
+def test_options_of_a_stream_need_a_stream() -> None:
+    assert wrong_field(stream_options={"include_usage": True}) == "stream_options"
+    assert read(stream=True, stream_options={"include_usage": True}).ask().has_usage
+    assert not read(stream=True, stream_options={"include_usage": None}).ask().has_usage
+
+
+@pytest.mark.parametrize("name", IgnoredFields.model_fields)
+def test_an_ignored_field_changes_nothing_of_what_is_asked(name: str) -> None:
+    value = {"a": "b"} if name == "metadata" else "x"
+
+    assert read(**{name: value}).ask() == read().ask()
 
 
 def test_unknown_fields_are_ignored() -> None:
@@ -119,8 +137,9 @@ def test_null_is_as_good_as_leaving_a_field_out(name: str) -> None:
     assert getattr(read(**{name: None}), name) is None
 
 
-def test_metadata_is_flat_so_that_every_body_has_a_digest() -> None:
+def test_metadata_is_as_small_and_flat_as_openais() -> None:
     assert wrong_field(metadata={"a": {"b": "c"}}) == "metadata.a"
+    assert wrong_field(metadata={str(number): "x" for number in range(17)}) == "metadata"
 
 
 def test_one_stop_string_is_a_list_of_one() -> None:
