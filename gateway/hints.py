@@ -8,7 +8,7 @@ import structlog
 from kombu.exceptions import OperationalError
 from opentelemetry.trace import Span, SpanKind
 
-from shared.hints import celery_app, queue_of, send_hint
+from shared.hints import celery_app, open_way, queue_of, send_hint
 from shared.job import Priority
 from shared.telemetry import traces
 
@@ -28,6 +28,10 @@ class Hints:
         self._app = celery_app(broker_url)
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="hints")
         self._rooms = threading.BoundedSemaphore(MAX_WAITING)
+
+    def open(self) -> None:
+        """Begin to connect, and return at once."""
+        self._executor.submit(open_way, self._app).add_done_callback(_is_open)
 
     def send(self, job_id: str, model: str, priority: Priority) -> None:
         """Queue one hint and return at once."""
@@ -54,3 +58,8 @@ class Hints:
             log.warning("hint_lost", error=str(error))
         else:
             log.error("hint_failed", exc_info=error)
+
+
+def _is_open(opening: Future[None]) -> None:
+    if not opening.cancelled() and (error := opening.exception()) is not None:
+        log.warning("broker_not_reached", error=str(error))

@@ -79,6 +79,7 @@ class Gateway:
     async def running(self) -> AsyncIterator[None]:
         """The connection's owner and the gauge at work; at the end what was begun in the background is finished."""
         work = (self._channel.run(), self._attendance.run(), self._ledger_gauges.run())
+        self._hints.open()
         owners = [asyncio.create_task(run) for run in work]
         try:
             yield
