@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from shared.telemetry import render_metrics
 
 Readiness = Callable[[], Awaitable[dict[str, str]]]
-"""Checks what the service needs: each check's name with "ok", "ok: " before a remark, or a sentence on what is wrong."""
+"""What the service needs: each check's name with "ok", "ok: " before a remark, or a sentence on what is wrong."""
 
 _log = structlog.get_logger(__name__)
 
