@@ -140,6 +140,7 @@ def _turn(asked: Asked, turn: TurnAsk) -> BeginTurnBody:
         model=asked.ask.model,
         messages=list(asked.ask.messages),
         tools=asked.ask.tools,
+        tool_names=asked.ask.form.tool_names,
         max_tokens=asked.ask.max_tokens,
         parent_turn_id=turn.parent_turn_id,
         instructions=turn.instructions,

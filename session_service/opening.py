@@ -14,6 +14,7 @@ from session_service.repository import turns as turn_rows
 from session_service.repository.sessions import SHOWN
 from session_service.tables import SessionTable, TurnTable
 from session_service.token_counter import TokenCounter
+from session_service.tool_results import check_results
 from session_service.truncation import SYSTEM_ROLES, CountedMessage, Fitting
 from session_service.views import truncation_of
 from shared.bodies.messages import Message
@@ -71,12 +72,14 @@ async def _begin_in_session(
     if system:
         await message_rows.replace_system(tx, body.tenant_id, session_id, system)
     stored_system = await message_rows.system_of(tx, body.tenant_id, session_id)
+    told = history.of_session(body.tenant_id, session_id)
+    await check_results(tx, told, body.messages)
     fitting = await fit(
         tx,
         body,
         counter,
         system=[*_instructions(body), *stored_system],
-        history=history.of_session(body.tenant_id, session_id),
+        history=told,
         new=new,
     )
     return await _open_turn(tx, body, session, new, fitting)
@@ -94,14 +97,9 @@ async def _begin_outside(
         raise BadRequestError("There is nothing to answer; send a message.", param="messages")
     if body.parent_turn_id is not None:
         await _require_ended(tx, body.tenant_id, body.parent_turn_id)
-    fitting = await fit(
-        tx,
-        body,
-        counter,
-        system=_instructions(body),
-        history=None if body.parent_turn_id is None else history.of_turn(body.tenant_id, body.parent_turn_id),
-        new=new,
-    )
+    told = None if body.parent_turn_id is None else history.of_turn(body.tenant_id, body.parent_turn_id)
+    await check_results(tx, told, body.messages)
+    fitting = await fit(tx, body, counter, system=_instructions(body), history=told, new=new)
     if session is None:
         return _begun(new_turn_id(), None, fitting)
     return await _open_turn(tx, body, session, new, fitting)
@@ -183,7 +181,7 @@ async def _open_turn(
         dropped_messages=fitting.dropped_messages,
         dropped_tokens=fitting.dropped_tokens,
         parent_turn_id=body.parent_turn_id,
-        tool_names=[tool.name for tool in body.tools] or None,
+        tool_names=_tool_names(body) or None,
         request=body.request,
         details=body.metadata,
     )
@@ -191,6 +189,10 @@ async def _open_turn(
     await message_rows.append(tx, body.tenant_id, session.id, turn.id, new)
     await session_rows.touch_session(tx, body.tenant_id, session.id, version=turn.seq)
     return _begun(turn.id, session.id, fitting)
+
+
+def _tool_names(body: BeginTurnBody) -> list[str]:
+    return [tool.name for tool in body.tools] if body.tool_names is None else list(body.tool_names)
 
 
 def _begun(turn_id: str, session_id: str | None, fitting: Fitting) -> BegunTurnBody:

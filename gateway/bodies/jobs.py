@@ -16,7 +16,10 @@ class JobUsageBody(BaseModel):
 
 
 class JobBody(BaseModel):
-    """One job as it stands. Times are seconds since the epoch; `tokens` is how many its stream has so far."""
+    """One job as it stands. Times are seconds since the epoch; `tokens` is how many its stream has so far.
+
+    `session_id` is None for a response: its conversation has an id of its own, and outside of one it is a secret.
+    """
 
     id: str
     object: Literal["job"] = "job"
@@ -38,7 +41,7 @@ class JobBody(BaseModel):
             id=status.job_id,
             state=status.state,
             model=status.model,
-            session_id=status.session_id,
+            session_id=None if status.form.api == "responses" else status.session_id,
             tokens=status.seq,
             finish_reason=status.finish_reason,
             is_cancel_wanted=status.cancel,

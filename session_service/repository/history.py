@@ -10,6 +10,7 @@ from session_service.repository.messages import FIRST_POSITION, counted
 from session_service.repository.sessions import SHOWN
 from session_service.tables import MessageTable, SessionTable, TurnTable
 from session_service.truncation import SYSTEM_ROLES, CountedMessage
+from shared.bodies.messages import ToolCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,15 @@ class History:
             .where(MessageTable.role.not_in(SYSTEM_ROLES))
         )
         return Totals(*(await tx.execute(statement)).one())
+
+    async def calls(self, tx: Transaction) -> list[ToolCall]:
+        """Every call that its assistant messages ask for."""
+        statement = (
+            select(MessageTable.tool_calls)
+            .join(self.selected, self.selected.c.id == MessageTable.id)
+            .where(MessageTable.role == "assistant")
+        )
+        return [ToolCall.model_validate(call) for calls in await tx.scalars(statement) for call in calls or ()]
 
     async def newest(self, tx: Transaction, tokens: int) -> list[CountedMessage]:
         """The newest messages, oldest first: as many as hold `tokens` together, one more, and every system message."""

@@ -25,9 +25,9 @@ class BeginTurnBody(BaseModel):
     one turn at a time may be open. Without a session (OpenAI's responses) the history is that of `parent_turn_id`, the
     turn that this one goes on from, and of its parents; any number of turns may go on from one parent at once.
 
-    `instructions` are a system message of this prompt alone, and so are `tools`; calls of them are looked for in the
-    reply. With `is_stored` false nothing is written: the answer has
-    the prompt, no session, and an id that nobody can ask for later. `truncation` "disabled" refuses what does not fit.
+    `instructions` are a system message of this prompt alone, and so are `tools`; calls of `tool_names` (None: of all
+    tools) are looked for in the reply. With `is_stored` false nothing is written: the answer has the prompt, no
+    session, and an id that nobody can ask for later. `truncation` "disabled" refuses what does not fit.
     `request` is kept as it is and given back with the turn: what a response repeats of its request.
     """
 
@@ -38,6 +38,7 @@ class BeginTurnBody(BaseModel):
     model: str
     messages: list[Message]
     tools: tuple[Tool, ...] = ()
+    tool_names: tuple[str, ...] | None = None
     max_tokens: int | None = None
     parent_turn_id: str | None = None
     instructions: str | None = None

@@ -214,3 +214,13 @@ def test_cancelling_a_job_that_waits_ends_it_at_once_and_again_changes_nothing(h
     assert first["state"] == again["state"] == "cancelled"
     assert finish_of(read) == "length"
     assert text_of(read) == ""
+
+
+def test_the_job_of_a_response_tells_no_session(http: httpx.Client, worker: ScriptedWorker) -> None:
+    answer = http.post("/v1/responses", json={"model": "drover-tiny", "input": "Hello"}).raise_for_status()
+
+    job = http.get(f"/v1/jobs/{answer.headers['x-job-id']}").json()
+    cancelled = http.post(f"/v1/jobs/{answer.headers['x-job-id']}/cancel").json()
+
+    assert (job["session_id"], cancelled["session_id"]) == (None, None)
+    assert "x-session-id" not in answer.headers

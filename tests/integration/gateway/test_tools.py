@@ -182,3 +182,16 @@ def test_a_session_that_is_truncated_keeps_results_with_their_calls(http: httpx.
     answered = [message.tool_call_id for message in told if message.role == "tool"]
     assert 0 < len(called) < 6
     assert answered == called
+
+
+def test_where_no_tool_may_be_called_a_session_keeps_what_reads_like_a_call_as_the_text_that_was_told(
+    http: httpx.Client, roomy: ScriptedWorker
+) -> None:
+    session_id = http.post("/v1/sessions", json={}).json()["id"]
+
+    told = said(http, session_id, {"role": "user", "content": "How warm is it in Rome?"}, tool_choice="none")
+
+    stored = http.get(f"/v1/sessions/{session_id}/messages").json()["data"][1]
+    assert (stored["content"], stored["tool_calls"]) == (told["content"], None)
+    assert told["content"] == "".join(TEXTS)
+    assert stored["finish_reason"] == "stop"

@@ -141,3 +141,26 @@ async def test_what_goes_on_from_a_deleted_response_goes_on_from_its_parent(turn
     assert said(await turns.respond("Four", parent=third)) == ["One", "1", "Three", "3", "Four"]
     assert rows.all("SELECT count(*) FROM messages WHERE content = 'Two'") == [(0,)]
     assert (await turns.http.get(f"/internal/turns/{second}", headers=turns.headers)).status_code == 404
+
+
+async def test_a_result_needs_the_call_that_it_answers(turns: Turns) -> None:
+    asked = [{"role": "user", "content": "Weather?"}, {"role": "assistant", "content": "", "tool_calls": [WEATHER]}]
+    result = {"role": "tool", "content": "Sunny", "tool_call_id": "call_1"}
+    begun = (await turns.respond(messages=[*asked, {"role": "user", "content": "And?"}])).json()
+    await turns.accept(begun["turn_id"], session_id=begun["session_id"])
+    await turns.end_job(begun["turn_id"])
+
+    of_the_chain = await turns.respond(messages=[result], parent=begun["turn_id"])
+    refused = [
+        await turns.respond(messages=[result]),
+        await turns.respond(messages=[result], is_stored=False),
+        await turns.respond(messages=[result, *asked, {"role": "user", "content": "And?"}]),
+        await turns.respond(messages=[{**result, "tool_call_id": "call_2"}], parent=begun["turn_id"]),
+        await turns.begin(messages=[result]),
+        await turns.begin(messages=[result], request={}),
+    ]
+
+    assert of_the_chain.status_code == 200, of_the_chain.text
+    assert {answer.status_code for answer in refused} == {400}
+    assert refused[0].json()["error"]["param"] == "messages"
+    assert (await turns.begin("Hello")).status_code == 200  # what was refused has left no turn open
