@@ -1,6 +1,6 @@
 # Two commands matter: `make demo` and `make test`. `make` alone lists all of them.
 .DEFAULT_GOAL := help
-.PHONY: fields conformance clients fault soak load k8s-check dashboards rules help demo run test setup models model-tiny lint style types imports fmt migration lock image-locks images clean
+.PHONY: configuration fields conformance clients fault soak load k8s-check dashboards rules help demo run test setup models model-tiny lint style types imports fmt migration lock image-locks images clean
 
 PYTHON ?= python3
 BIN := .venv/bin
