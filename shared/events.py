@@ -96,9 +96,16 @@ class TokensEvent:
             None if self.logprobs is None else self.logprobs[skip:],
         )
 
+    def choice_at(self, place: int) -> int:
+        """Which choice the token at this place of the event belongs to."""
+        return 0 if self.choices is None else self.choices[place]
+
     def runs(self, cut_after: int = 0) -> Iterator[tuple[int, int]]:
         """Where runs of one choice's tokens begin, and before which place they end; none goes past seq `cut_after`."""
         count, cut = len(self.token_ids), cut_after + 1 - self.first_seq
+        if self.choices is None and not 0 < cut < count:  # nearly every event: no look at each of its tokens
+            yield 0, count
+            return
         first = 0
         for place in range(1, count + 1):
             is_other = place < count and self.choices is not None and self.choices[place] != self.choices[first]

@@ -13,7 +13,7 @@ from gateway.bodies.messages import MAX_MESSAGES
 from gateway.bodies.refused import Refused
 from gateway.bodies.response_format import Schema
 from gateway.bodies.sampling import INT64_MAX
-from gateway.bodies.tools import MAX_TOOLS, FunctionName, Parameters, check_tools
+from gateway.bodies.tools import MAX_TOOLS, FunctionName, Parameters, fit_together
 from shared.bodies.messages import Message
 from shared.bodies.tools import Tool, ToolChoice
 from shared.job import Constraint, SamplingParams
@@ -33,11 +33,6 @@ class AnthropicTool(BaseModel):
 
     def as_tool(self) -> Tool:
         return Tool(name=self.name, description=self.description or "", parameters=self.input_schema)
-
-
-def _fit_together(tools: list[AnthropicTool]) -> list[AnthropicTool]:
-    check_tools([tool.as_tool() for tool in tools])
-    return tools
 
 
 class AnthropicToolChoice(BaseModel):
@@ -107,7 +102,7 @@ class CountTokensRequestBody(BaseModel):
     model: str = Field(min_length=1, max_length=256)
     messages: list[AnthropicMessage] = Field(min_length=1, max_length=MAX_MESSAGES)
     system: System | None = Field(default=None, description="a text, or text blocks")
-    tools: Annotated[list[AnthropicTool], Field(max_length=MAX_TOOLS), AfterValidator(_fit_together)] | None = Field(
+    tools: Annotated[list[AnthropicTool], Field(max_length=MAX_TOOLS), AfterValidator(fit_together)] | None = Field(
         default=None, description="the caller's own; Anthropic's are refused"
     )
     tool_choice: AnthropicToolChoice | None = Field(default=None, description="auto, any, tool or none")

@@ -1,6 +1,5 @@
 """`tools` and `tool_choice`: the functions that a model may call, and which of them it should, in OpenAI's shapes."""
 
-from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -80,8 +79,10 @@ class FunctionToolBody(BaseModel):
         return self.function.as_tool()
 
 
-def check_tools(tools: Sequence[Tool]) -> None:
-    """Raises PydanticCustomError where two have one name, or all together are too much."""
+def fit_together(bodies: Any) -> Any:
+    """Bodies of tools, of any API, as they are. Raises PydanticCustomError where two have one name, or all together
+    are too much."""
+    tools: list[Tool] = [body.as_tool() for body in bodies]
     names = [tool.name for tool in tools]
     if len(set(names)) < len(names):
         twice = next(name for index, name in enumerate(names) if name in names[:index])
@@ -89,15 +90,11 @@ def check_tools(tools: Sequence[Tool]) -> None:
     if sum(len(orjson.dumps(tool.parameters)) for tool in tools) > MAX_TOOLS_BYTES:
         raise PydanticCustomError("too_large", "Their schemas may be {most} bytes long in all.",
                                   {"most": MAX_TOOLS_BYTES})  # fmt: skip
-
-
-def _fit_together(bodies: Any) -> Any:
-    check_tools([body.as_tool() for body in bodies])
     return bodies
 
 
-Tools = Annotated[list[FunctionToolBody], Field(max_length=MAX_TOOLS), AfterValidator(_fit_together)]
-Functions = Annotated[list[FunctionBody], Field(max_length=MAX_TOOLS), AfterValidator(_fit_together)]
+Tools = Annotated[list[FunctionToolBody], Field(max_length=MAX_TOOLS), AfterValidator(fit_together)]
+Functions = Annotated[list[FunctionBody], Field(max_length=MAX_TOOLS), AfterValidator(fit_together)]
 
 
 class FunctionNameBody(BaseModel):

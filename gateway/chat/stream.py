@@ -105,7 +105,7 @@ class ChatStream:
         """
         for event in events:
             for first, end in event.runs(self._after_seq):
-                choice = event.choices[first] if event.choices is not None else 0
+                choice = event.choice_at(first)
                 self._opened.add(choice)
                 text, places = "".join(event.texts[first:end]), (event.logprobs or [])[first:end]
                 delta, told = calls.push(choice, text, places)
@@ -116,7 +116,7 @@ class ChatStream:
 
     def _run(self, event: TokensEvent, first: int, end: int) -> bytes:
         """The tokens from `first` to before `end`, all of one choice; b"" if there is nothing to tell."""
-        choice = event.choices[first] if event.choices is not None else 0
+        choice = event.choice_at(first)
         self._opened.add(choice)
         text = "".join(event.texts[first:end])
         places = event.logprobs[first:end] if event.logprobs is not None else []

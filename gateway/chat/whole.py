@@ -22,15 +22,11 @@ class WholeChat:
 
     def add(self, events: Sequence[TokensEvent]) -> None:
         for event in events:
-            if event.choices is None:
-                self._texts.setdefault(0, []).extend(event.texts)
-            else:
-                for choice, text in zip(event.choices, event.texts, strict=True):
-                    self._texts.setdefault(choice, []).append(text)
-            if event.logprobs is not None:
-                choices = event.choices or [0] * len(event.logprobs)
-                for choice, places in zip(choices, event.logprobs, strict=True):
-                    self._logprobs.setdefault(choice, []).append(places)
+            for first, end in event.runs():
+                choice = event.choice_at(first)
+                self._texts.setdefault(choice, []).extend(event.texts[first:end])
+                if event.logprobs is not None:
+                    self._logprobs.setdefault(choice, []).extend(event.logprobs[first:end])
 
     def answer(self, ended: Ended) -> bytes:
         """OpenAI's chat completion, when all has been added."""

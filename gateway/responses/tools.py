@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from gateway.bodies.tools import MAX_TOOLS, FunctionBody, FunctionName, FunctionType, check_tools, only_functions
+from gateway.bodies.tools import MAX_TOOLS, FunctionBody, FunctionName, FunctionType, fit_together, only_functions
 from shared.bodies.tools import Tool, ToolChoice
 
 
@@ -20,11 +20,6 @@ def _known_kind(given: Any) -> Any:
     if isinstance(given, dict):
         only_functions(given.get("type"))
     return given
-
-
-def _fit_together(bodies: Any) -> Any:
-    check_tools([body.as_tool() for body in bodies])
-    return bodies
 
 
 class NamedTool(BaseModel):
@@ -64,7 +59,7 @@ class ToolFields(BaseModel):
         Annotated[
             list[Annotated[FunctionTool, BeforeValidator(_known_kind)]],
             Field(max_length=MAX_TOOLS),
-            AfterValidator(_fit_together),
+            AfterValidator(fit_together),
         ]
         | None
     ) = None

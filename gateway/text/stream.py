@@ -67,7 +67,7 @@ class TextStream:
 
     def _run(self, event: TokensEvent, first: int, end: int) -> bytes:
         """The tokens from `first` to before `end`, all of one choice; b"" if there is nothing to tell."""
-        choice = self._choices[event.choices[first] if event.choices is not None else 0]
+        choice = self._choices[event.choice_at(first)]
         logprobs = event.logprobs[first:end] if event.logprobs is not None else None
         told = choice.told(event.texts[first:end], logprobs)
         last_seq = event.first_seq + end - 1

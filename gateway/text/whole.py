@@ -27,7 +27,7 @@ class WholeText:
     def add(self, events: Sequence[TokensEvent]) -> None:
         for event in events:
             for first, end in event.runs():
-                choice = event.choices[first] if event.choices is not None else 0
+                choice = event.choice_at(first)
                 self._texts[choice] += event.texts[first:end]
                 if event.logprobs is not None:
                     self._logprobs[choice] += event.logprobs[first:end]

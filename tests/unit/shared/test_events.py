@@ -80,3 +80,22 @@ def test_joined_events_are_the_same_tokens_in_one_event() -> None:
 
     assert joined(parts) == whole
     assert joined(parts[:1]) is parts[0]
+
+
+@given(st.lists(st.integers(0, 2), min_size=1, max_size=12), st.integers(1, 50), st.integers(0, 70))
+def test_runs_are_one_choices_each_and_end_where_they_are_cut(choices: list[int], seq: int, cut: int) -> None:
+    count = len(choices)
+    event = TokensEvent("job", seq, 1, [1] * count, ["a"] * count, choices)
+
+    runs = list(event.runs(cut))
+
+    assert [place for first, end in runs for place in range(first, end)] == list(range(count))
+    assert all({event.choice_at(place) for place in range(*run)} == {event.choice_at(run[0])} for run in runs)
+    assert not any(seq + first <= cut < seq + end - 1 for first, end in runs)
+
+
+def test_an_event_of_one_choice_is_one_run_of_choice_0() -> None:
+    event = TokensEvent("job", 7, 1, [1, 2, 3], ["a", "b", "c"])
+
+    assert list(event.runs()) == [(0, 3)]
+    assert event.choice_at(2) == 0
