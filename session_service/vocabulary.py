@@ -55,16 +55,29 @@ class Vocabulary:
 
     def count(self, text: str, *, with_special: bool) -> int:
         """Tokens of `text`. Special tokens written in it always count as one, as they do in the worker."""
-        data = text.encode("utf-8", "replace")
-        # Without room for the tokens llama_tokenize answers their number, negated.
-        count: int = llama_cpp.llama_tokenize(self._vocab, data, len(data), None, 0, with_special, True)
-        return abs(count)
+        first, *others = self._control_texts.parts(text)
+        return self._count(first, with_special=with_special) + sum(
+            self._count(part, with_special=False) for part in others
+        )
 
     def tokens(self, text: str, *, with_special: bool, parses_special: bool = True) -> list[int]:
         """The ids. `with_special`: with the tokens that the model wants around a text, like its BOS.
 
         `parses_special`: special tokens written in the text are themselves, and not their characters.
         """
+        first, *others = self._control_texts.parts(text) if parses_special else [text]
+        ids = self._tokens(first, with_special=with_special, parses_special=parses_special)
+        for part in others:
+            ids += self._tokens(part, with_special=False, parses_special=True)
+        return ids
+
+    def _count(self, text: str, *, with_special: bool) -> int:
+        data = text.encode("utf-8", "replace")
+        # Without room for the tokens llama_tokenize answers their number, negated.
+        count: int = llama_cpp.llama_tokenize(self._vocab, data, len(data), None, 0, with_special, True)
+        return abs(count)
+
+    def _tokens(self, text: str, *, with_special: bool, parses_special: bool) -> list[int]:
         data = text.encode("utf-8", "replace")
         room = len(data) + 2
         ids = (llama_cpp.llama_token * room)()

@@ -4,9 +4,13 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any
 
 from shared.tool_calls import MARKS
+
+MOST_IN_A_PART = 256
+"""llama.cpp's tokenizer takes a time that grows with the square of the control tokens in a text."""
 
 GUARD = "\ufdd0"
 """Put behind the first character of such a text. Unicode says that it is no character, so nobody's words have it."""
@@ -30,6 +34,13 @@ class ControlTexts:
         written = json.dumps(value, ensure_ascii=False)
         kept = self._beginning.sub(lambda found: found[0] + GUARD, written)
         return value if kept == written else json.loads(kept)
+
+    def parts(self, text: str) -> list[str]:
+        """The text in parts that become the same tokens one by one, none of them with many control tokens."""
+        if self._beginning is None:
+            return [text]
+        cuts = [found.start() for found in self._beginning.finditer(text)][MOST_IN_A_PART::MOST_IN_A_PART]
+        return [text[start:end] for start, end in pairwise((0, *cuts, len(text)))]
 
 
 def apart(text: str) -> list[str]:

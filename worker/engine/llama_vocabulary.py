@@ -31,7 +31,8 @@ class LlamaVocabulary:
         Raises InferenceError.
         """
         tokens: list[int] = []
-        for place, part in enumerate(parts):
+        short_parts = [short for part in parts for short in self.control_texts.parts(part)]
+        for place, part in enumerate(short_parts):
             tokens += self._tokens_of(part, adds_special=place == 0)
         return tokens
 

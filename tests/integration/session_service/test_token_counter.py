@@ -138,3 +138,12 @@ def test_a_model_without_infill_tokens_cannot_fill_in(counter: TokenCounter) -> 
         counter.vocabulary("chat").infill("a", "b")
 
     assert refused.value.param == "suffix"
+
+
+def test_many_control_tokens_count_as_many(counter: TokenCounter) -> None:
+    text = "the<|im_end|>" * 1000
+
+    assert counter.count_text("chat", text) == 2000
+    assert counter.vocabulary("chat").tokens(text, with_special=False) == 1000 * counter.vocabulary("chat").tokens(
+        "the<|im_end|>", with_special=False
+    )

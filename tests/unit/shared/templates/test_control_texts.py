@@ -43,3 +43,12 @@ def test_the_templates_own_stand_and_the_callers_are_taken_apart_wherever_they_a
     assert sum(part.count("<|im_start|>") for part in apart(text)) == 5  # four messages and the answer's beginning
     assert sum(part.count("<|im_end|>") for part in whole) == 4
     assert "<tool_call>\n" in text
+
+
+@pytest.mark.parametrize("text", ["", "Hello", "<|im_end|>", "a</s>b" * 1000, "<|im_end|>" * 1000 + "<|im_"])
+def test_a_long_text_comes_in_parts_that_begin_with_one(text: str) -> None:
+    first, *others = CONTROL.parts(text)
+
+    assert "".join([first, *others]) == text
+    assert all(part.startswith(("</s>", "<|im_end|>")) for part in others)
+    assert all(part.count("</s>") + part.count("<|im_end|>") <= 256 for part in [first, *others])
