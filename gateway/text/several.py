@@ -13,6 +13,9 @@ from gateway.text.stream import TextStream
 from gateway.text.whole import WholeText, document, total
 from shared.events import Usage
 
+Frames = asyncio.Queue[tuple[bytes, bool] | None]
+"""Of all prompts as they come: the bytes, and whether they tell an error. None: a prompt has ended."""
+
 
 class SeveralPrompts:
     """The jobs of one request, in the order of their prompts. One that fails ends them all."""
@@ -66,7 +69,7 @@ class SeveralPrompts:
             TextStream(running.heading, first_index=place * running.heading.form.choices, is_alone=False)
             for place, running in enumerate(self._runnings)
         ]
-        queue: asyncio.Queue[bytes | None] = asyncio.Queue(maxsize=len(parts))
+        queue: Frames = asyncio.Queue(maxsize=len(parts))
         readers = [
             asyncio.create_task(self._read(running, part, queue))
             for running, part in zip(self._runnings, parts, strict=True)
@@ -74,12 +77,13 @@ class SeveralPrompts:
         try:
             left = len(readers)
             while left:
-                data = await queue.get()
-                if data is None:
+                told = await queue.get()
+                if told is None:
                     left -= 1
-                else:
-                    yield data
-                if any(part.error is not None for part in parts):
+                    continue
+                data, is_error = told
+                yield data
+                if is_error:
                     self.give_up()
                     return
             yield parts[0].ending(total([part.usage or Usage() for part in parts]))
@@ -88,9 +92,9 @@ class SeveralPrompts:
                 reader.cancel()
             await asyncio.gather(*readers, return_exceptions=True)
 
-    async def _read(self, running: Running, part: TextStream, queue: "asyncio.Queue[bytes | None]") -> None:
+    async def _read(self, running: Running, part: TextStream, queue: Frames) -> None:
         async with aclosing(self._completions.frames(running, part)) as frames:
             async for data in frames:
                 if data:
-                    await queue.put(data)
+                    await queue.put((data, part.error is not None))
         await queue.put(None)
