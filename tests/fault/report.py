@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from scripts.marked_section import write_section
 from tests.fault.arena import Outcome
-
-BEGIN, END = "<!-- fault figures: begin -->", "<!-- fault figures: end -->"
 
 HEADER = (
     "| test | seed | faults injected | streams | turns | cuts "
@@ -30,11 +29,7 @@ def write(outcomes: Sequence[Outcome], folder: Path) -> None:
 
 def write_into(document: Path, outcomes: Sequence[Outcome], titles: dict[str, str]) -> None:
     """Put the table for readers between the two marks of a document. Raises ValueError if it has none."""
-    before, begin, rest = document.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not end:
-        raise ValueError(f"{document} has no place for the figures: {BEGIN} … {END}")
-    document.write_text(f"{before}{begin}\n{_summary(outcomes, titles)}{end}{after}")
+    write_section(document, "fault figures", _summary(outcomes, titles))
 
 
 def _summary(outcomes: Sequence[Outcome], titles: dict[str, str]) -> str:
@@ -52,7 +47,7 @@ def _summary(outcomes: Sequence[Outcome], titles: dict[str, str]) -> str:
             *(sum(run.streams for run in runs), worst, f"{passed} of {len(runs)}"),
         )
         lines.append("| " + " | ".join(str(cell) for cell in cells) + " |")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
 
 
 def _line(outcome: Outcome) -> str:

@@ -20,11 +20,13 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 
+from scripts.marked_section import write_section
 from tests.load import engine_bench_report as report
 from tests.load.engine_bench_extras import Extras, measure_extras
 from tests.load.engine_bench_models import MODELS, BenchModel
 from tests.load.engine_bench_sides import Ours, Peer, Setup, batched_bench
 from tests.load.engine_bench_work import DRAWN, GREEDY, Case, Result
+from tests.stack import ROOT
 from worker.hardware import decode_threads, useful_threads
 
 CONTEXT = 1024
@@ -110,7 +112,7 @@ def main() -> None:
     text = f"{report.preface(options.rounds, os.cpu_count() or 1)}\n\n{text}"
     print(text)
     if options.write_docs:
-        report.write_docs(text)
+        write_section(ROOT / "docs" / "performance.md", "engine_bench", text)
 
 
 if __name__ == "__main__":

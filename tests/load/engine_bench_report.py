@@ -3,7 +3,6 @@
 import statistics
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.load.engine_bench_extras import LONG_TOKENS, MEMORY_JOBS, RUNNING, Extras
@@ -11,9 +10,6 @@ from tests.load.engine_bench_work import Case, Result, Sampling
 
 if TYPE_CHECKING:
     from tests.load.engine_bench import Measured
-
-DOCS = Path(__file__).parents[2] / "docs" / "performance.md"
-BEGIN, END = "<!-- engine_bench: begin -->", "<!-- engine_bench: end -->"
 
 
 def say(words: str) -> None:
@@ -42,16 +38,6 @@ def tables(measured: "Measured", greedy: Sampling) -> str:
     if measured.extras:
         parts.append(_extras(measured, measured.extras))
     return "\n\n".join(parts)
-
-
-def write_docs(text: str) -> None:
-    """Replace what stands between the markers. Raises ValueError if they are not there."""
-    page = DOCS.read_text(encoding="utf-8")
-    before, marker, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (marker and end):
-        raise ValueError(f"{DOCS} lacks the markers {BEGIN} and {END}.")
-    DOCS.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
 
 
 def _rates(measured: "Measured", greedy: Sampling) -> str:

@@ -17,14 +17,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
+from scripts.marked_section import write_section
 from tests.load.gateway_bench_ends import Feeder, Streams
 from tests.load.gateway_bench_stage import Stage, stage
 from tests.stack import ROOT
 
-DOCS = ROOT / "docs" / "performance.md"
-BEGIN, END = "<!-- gateway_bench: begin -->", "<!-- gateway_bench: end -->"
 _SETTLE_S = 1.0
 _WARM_UP_TOKENS = 8
 
@@ -137,15 +135,6 @@ async def measure(streams: int, counts: list[int]) -> str:
     return tables(streams, relayed, held, idle)
 
 
-def write_docs(text: str, page: Path = DOCS) -> None:
-    """Replace what stands between the markers. Raises ValueError if they are not there."""
-    before, marker, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (marker and end):
-        raise ValueError(f"{page} lacks the markers {BEGIN} and {END}.")
-    page.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--streams", type=int, default=16, help="that tokens are relayed to")
@@ -156,7 +145,7 @@ def main() -> None:
     text = asyncio.run(measure(options.streams, counts))
     print(text)
     if options.write_docs:
-        write_docs(text)
+        write_section(ROOT / "docs" / "performance.md", "gateway_bench", text)
 
 
 if __name__ == "__main__":

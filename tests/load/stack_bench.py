@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from scripts.marked_section import write_section
 from tests.load import stack_bench_report as report
 from tests.load.engine_bench_build import program
 from tests.load.engine_bench_models import MODELS
@@ -45,7 +46,7 @@ def main() -> None:
     preface = report.preface(options.rounds, options.max_tokens, (before, os.getloadavg()[0]))
     print(preface)
     if options.write_docs:
-        report.write_docs("\n\n".join([preface, *tables]))
+        write_section(ROOT / "docs" / "performance.md", "stack_bench", "\n\n".join([preface, *tables]))
 
 
 def _options() -> argparse.Namespace:

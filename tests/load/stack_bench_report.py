@@ -2,12 +2,8 @@
 
 import os
 import statistics
-from pathlib import Path
 
 from tests.load.stack_bench_rounds import Burst, Measured
-
-DOCS = Path(__file__).parents[2] / "docs" / "performance.md"
-BEGIN, END = "<!-- stack_bench: begin -->", "<!-- stack_bench: end -->"
 
 
 def preface(rounds: int, max_tokens: int, load: tuple[float, float]) -> str:
@@ -36,16 +32,6 @@ def table(measured: Measured) -> str:
             compared = "|  |  |  |" if name == "drover" else _compared(ours, bursts)
             lines.append(f"| {streams} | {name} | {_rate(bursts):.0f} | {firsts} {compared}")
     return "\n".join(lines)
-
-
-def write_docs(text: str) -> None:
-    """Replace what stands between the markers. Raises ValueError if they are not there."""
-    page = DOCS.read_text(encoding="utf-8")
-    before, marker, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (marker and end):
-        raise ValueError(f"{DOCS} lacks the markers {BEGIN} and {END}.")
-    DOCS.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
 
 
 def _compared(ours: list[Burst], theirs: list[Burst]) -> str:
