@@ -92,10 +92,12 @@ class ScriptedWorker:
             if self._stop.is_set() or answer != "ok":
                 reason = "cancelled"
                 break
-            if self._ledger.append([_event(claimed, said + 1, text)])[0] != "ok":
+            appended = self._ledger.append([_event(claimed, said + 1, text)])[0]
+            if appended != "fenced":
+                said += job.n  # also when it is cancelled: the token is in the log
+            if appended != "ok":
                 reason = "cancelled"
                 break
-            said += job.n
             time.sleep(self.pause_s)
         error = self.error if reason == "error" else None
         usage = Usage(prompt_tokens=7, completion_tokens=said, cached_tokens=3)
