@@ -70,9 +70,10 @@ class Stack:
             missing = [address for address in addresses if not _is_ready(f"http://{address}")]
             raise AssertionError(f"{error}; {missing} are not:\n{self.log('supervisor')[-2000:]}") from error
 
-    def another_tenants_key(self) -> str:
-        """A user's key of a tenant that exists only for this test."""
+    def another_tenants_key(self, *options: str) -> str:
+        """A user's key of a tenant that exists only for this test; `options` of create-key, for its limits."""
         command = [sys.executable, "-m", "session_service.admin", "create-key", "--tenant", "another", "--role", "user"]
+        command += options
         secrets = json.loads((self.state_dir / "secrets.json").read_text())
         environment = {
             **os.environ,
