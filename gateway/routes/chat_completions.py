@@ -6,6 +6,7 @@ from gateway.caller import Caller
 from gateway.chat.body import ChatCompletionBody
 from gateway.chat.stream import ChatStream
 from gateway.chat.whole import WholeChat
+from gateway.routes.answers import answers
 from gateway.routes.asking import asked_of
 from gateway.routes.dependencies import GatewayParts, IdempotencyKey, WhoCalls
 from gateway.routes.json_route import JsonRoute
@@ -29,13 +30,17 @@ EXAMPLE = {
     ],
     "usage": {"prompt_tokens": 14, "completion_tokens": 3, "total_tokens": 17},
 }
+STREAM = (
+    'id: 1\ndata: {"id":"chatcmpl-0198c0de","object":"chat.completion.chunk",…,"choices":[{"index":0,'
+    '"delta":{"content":"Paris"},"logprobs":null,"finish_reason":null}]}\n\ndata: [DONE]\n\n'
+)
 
 
 @router.post(
     "/v1/chat/completions",
     summary="Answer a conversation, as a whole or as a stream",
     response_class=Response,
-    responses={200: {"content": {"application/json": {"example": EXAMPLE}, "text/event-stream": {}}}},
+    responses=answers(EXAMPLE, stream=STREAM),
 )
 async def create_chat_completion(
     body: ChatCompletionBody,

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 from gateway.ask import Ask
 from gateway.caller import Caller
 from gateway.event_stream import EventStream
+from gateway.routes.answers import answers
 from gateway.routes.asking import asked_of
 from gateway.routes.dependencies import GatewayParts, IdempotencyKey, WhoCalls
 from gateway.routes.json_route import JsonRoute
@@ -30,13 +31,17 @@ EXAMPLE = {
     "choices": [{"index": 0, "text": " there was a cat.", "logprobs": None, "finish_reason": "length"}],
     "usage": {"prompt_tokens": 5, "completion_tokens": 16, "total_tokens": 21},
 }
+STREAM = (
+    'id: 1\ndata: {"id":"cmpl-0198c0de","object":"text_completion",…,"choices":[{"index":0,"text":" there",'
+    '"logprobs":null,"finish_reason":null}]}\n\ndata: [DONE]\n\n'
+)
 
 
 @router.post(
     "/v1/completions",
     summary="Go on with a text, as a whole or as a stream",
     response_class=Response,
-    responses={200: {"content": {"application/json": {"example": EXAMPLE}, "text/event-stream": {}}}},
+    responses=answers(EXAMPLE, stream=STREAM),
 )
 async def create_completion(
     body: CompletionBody,

@@ -12,9 +12,10 @@ from gateway.responses.conversations import (
     CreateItemsBody,
     UpdateConversationBody,
 )
+from gateway.routes.answers import answers, listed
 from gateway.routes.dependencies import GatewayParts, WhoCalls
 from gateway.routes.json_route import JsonRoute
-from gateway.routes.response_examples import CONVERSATION, ITEM, answers, deleted, listed
+from gateway.routes.response_examples import CONVERSATION, ITEM, deleted
 from gateway.routes.responses import IncludeBrackets, IncludeQuery, Items
 
 router = APIRouter(tags=["conversations"], route_class=JsonRoute)

@@ -1,6 +1,6 @@
 """/v1/jobs: how a job stands, its stream from any token on, its cancellation."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Response
 
@@ -9,6 +9,7 @@ from gateway.auth import require_writer
 from gateway.bodies.jobs import JobBody
 from gateway.chat.stream import ChatStream
 from gateway.native.answer import NativeStream
+from gateway.routes.answers import answers
 from gateway.routes.dependencies import GatewayParts, WhoCalls
 from gateway.routes.responses import stream_of_job
 from gateway.routes.streaming import event_stream
@@ -36,7 +37,7 @@ EXAMPLE = {
     "finished_at": 1763596801,
     "usage": {"prompt_tokens": 14, "completion_tokens": 3, "total_tokens": 17},
 }
-DESCRIBED: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json": {"example": EXAMPLE}}}}
+DESCRIBED = answers(EXAMPLE)
 
 SURFACES: dict[str, type[TextStream | NativeStream | MessageStream]] = {
     "completions": TextStream,

@@ -14,6 +14,7 @@ from gateway.anthropic.message import error_body
 from gateway.anthropic.stream import MessageStream
 from gateway.anthropic.whole import WholeMessage
 from gateway.caller import Caller
+from gateway.routes.answers import answers
 from gateway.routes.asking import asked_of
 from gateway.routes.dependencies import GatewayParts, IdempotencyKey
 from gateway.routes.json_route import JsonRoute
@@ -54,6 +55,10 @@ EXAMPLE = {
     "stop_sequence": None,
     "usage": {"input_tokens": 14, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0, "output_tokens": 3},
 }
+STREAM = (
+    'id: 1\nevent: content_block_delta\ndata: {"type":"content_block_delta","index":0,'
+    '"delta":{"type":"text_delta","text":"Paris"}}\n\n'
+)
 _described = APIKeyHeader(name="x-api-key", auto_error=False, description="An API key, as Anthropic's clients send it")
 
 
@@ -77,7 +82,7 @@ class TokenCount(BaseModel):
     "/v1/messages",
     summary="Answer a conversation, in Anthropic's API",
     response_class=Response,
-    responses={200: {"content": {"application/json": {"example": EXAMPLE}, "text/event-stream": {}}}},
+    responses=answers(EXAMPLE, stream=STREAM),
 )
 async def create_message(
     body: MessagesBody,
@@ -101,7 +106,7 @@ async def create_message(
 @router.post(
     "/v1/messages/count_tokens",
     summary="Count a conversation's tokens, in Anthropic's API",
-    responses={200: {"content": {"application/json": {"example": {"input_tokens": 14}}}}},
+    responses=answers({"input_tokens": 14}),
 )
 async def count_tokens(body: CountTokensRequestBody, gateway: GatewayParts, _identity: WhoCalls) -> TokenCount:
     """As the model sees it: by its own vocabulary, with its template and the tools."""

@@ -4,6 +4,7 @@ from fastapi import APIRouter
 from fastapi.responses import RedirectResponse
 
 from gateway.bodies.models import ModelBody, ModelListBody
+from gateway.routes.answers import answers
 from gateway.routes.dependencies import GatewayParts, WhoCalls
 
 router = APIRouter(tags=["models"])
@@ -22,7 +23,7 @@ EXAMPLE = {
 @router.get(
     "/v1/models",
     summary="List the models",
-    responses={200: {"content": {"application/json": {"example": {"object": "list", "data": [EXAMPLE]}}}}},
+    responses=answers({"object": "list", "data": [EXAMPLE]}),
 )
 async def list_models(gateway: GatewayParts, _identity: WhoCalls) -> ModelListBody:
     """Every model that can be asked for, whether a worker holds it now or not."""
@@ -32,7 +33,7 @@ async def list_models(gateway: GatewayParts, _identity: WhoCalls) -> ModelListBo
 @router.get(
     "/v1/models/{model:path}",
     summary="Describe one model",
-    responses={200: {"content": {"application/json": {"example": EXAMPLE}}}},
+    responses=answers(EXAMPLE),
 )
 async def get_model(model: str, gateway: GatewayParts, _identity: WhoCalls) -> ModelBody:
     """By the name that requests ask for it with. 404 for one that the catalogue does not have."""

@@ -1,6 +1,6 @@
 """/api: Drover's own endpoints, for clients that want no more than a message in and tokens out."""
 
-from typing import Any, Literal
+from typing import Literal
 
 import orjson
 from fastapi import APIRouter, Request, Response
@@ -17,6 +17,7 @@ from gateway.native.body import (
     NativeModelBody,
     NativeModelsBody,
 )
+from gateway.routes.answers import answers
 from gateway.routes.asking import asked_of
 from gateway.routes.dependencies import GatewayParts, IdempotencyKey, WhoCalls
 from gateway.routes.json_route import JsonRoute
@@ -39,9 +40,7 @@ WHOLE = {
     "finish_reason": "stop",
     "usage": {"prompt_tokens": 14, "completion_tokens": 3, "total_tokens": 17},
 }
-DESCRIBED: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/event-stream": {"example": STREAM}, "application/json": {"example": WHOLE}}}
-}
+DESCRIBED = answers(WHOLE, stream=STREAM)
 MODELS = {
     "models": [
         {
@@ -97,7 +96,7 @@ async def generate(
 @router.get(
     "/models",
     summary="List the models, and which of them are loaded",
-    responses={200: {"content": {"application/json": {"example": MODELS}}}},
+    responses=answers(MODELS),
 )
 async def models(gateway: GatewayParts, _identity: WhoCalls) -> NativeModelsBody:
     """`loaded`: a worker holds it now. One that is not is loaded when somebody asks for it."""
@@ -119,7 +118,7 @@ async def models(gateway: GatewayParts, _identity: WhoCalls) -> NativeModelsBody
 @router.post(
     "/embeddings",
     summary="Turn texts into vectors, in the native form",
-    responses={200: {"content": {"application/json": {"example": VECTORS}}}},
+    responses=answers(VECTORS),
 )
 async def embeddings(
     body: NativeEmbeddingsBody, gateway: GatewayParts, identity: WhoCalls

@@ -4,6 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from gateway.routes.answers import answers
 from gateway.routes.dependencies import GatewayParts
 from gateway.version import VERSION
 
@@ -32,7 +33,7 @@ EXAMPLE = {
 @router.get(
     "/",
     summary="Name the product",
-    responses={200: {"content": {"application/json": {"example": {"name": "Drover", "version": "0.1.0"}}}}},
+    responses=answers({"name": "Drover", "version": "0.1.0"}),
 )
 async def overview() -> dict[str, Any]:
     """And where the rest is. Needs no key."""
@@ -50,7 +51,7 @@ async def overview() -> dict[str, Any]:
 @router.get(
     "/health",
     summary="Report how the platform is doing",
-    responses={200: {"content": {"application/json": {"example": EXAMPLE}}}},
+    responses=answers(EXAMPLE),
 )
 async def health(gateway: GatewayParts) -> dict[str, Any]:
     """Always 200 while the gateway lives; /readyz is the one that says whether requests can be answered."""

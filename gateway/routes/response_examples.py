@@ -68,13 +68,5 @@ CONVERSATION: dict[str, Any] = {
 }
 
 
-def listed(item: dict[str, Any]) -> dict[str, Any]:
-    return {"object": "list", "data": [item], "first_id": item["id"], "last_id": item["id"], "has_more": False}
-
-
 def deleted(shown: dict[str, Any], kind: str) -> dict[str, Any]:
     return {"id": shown["id"], "object": kind, "deleted": True}
-
-
-def answers(example: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
-    return {200: {"content": {"application/json": {"example": example}}}}

@@ -14,10 +14,11 @@ from gateway.responses.item_pages import ItemPage
 from gateway.responses.responses import Live, Over, Responses
 from gateway.responses.stored import stored_document, stored_stream
 from gateway.responses.stream import FROM_THE_BEGINNING
+from gateway.routes.answers import answers, listed
 from gateway.routes.asking import asked_of
 from gateway.routes.dependencies import GatewayParts, IdempotencyKey, WhoCalls
 from gateway.routes.json_route import JsonRoute
-from gateway.routes.response_examples import ITEM, RESPONSE, STREAM, answers, deleted, listed
+from gateway.routes.response_examples import ITEM, RESPONSE, STREAM, deleted
 from gateway.running import Running
 from gateway.service import Gateway
 
@@ -45,9 +46,7 @@ IncludeQuery = Annotated[
 ]
 IncludeBrackets = Annotated[list[Includable] | None, Query(alias="include[]", include_in_schema=False)]
 
-AS_JSON_OR_STREAM: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"application/json": {"example": RESPONSE}, "text/event-stream": {"example": STREAM}}}
-}
+AS_JSON_OR_STREAM = answers(RESPONSE, stream=STREAM)
 
 
 @router.post(

@@ -1,7 +1,5 @@
 """What the OpenAPI page shows as the answers of /v1/sessions."""
 
-from typing import Any
-
 SESSION = {
     "id": "sess_0198c0de",
     "object": "session",
@@ -58,11 +56,3 @@ TURN = {
     "truncation": {"dropped_messages": 0, "dropped_tokens": 0},
     "output": MESSAGE,
 }
-
-
-def described(model: type[Any], example: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
-    return {200: {"model": model, "content": {"application/json": {"example": example}}}}
-
-
-def listed(row: dict[str, Any]) -> dict[str, Any]:
-    return {"object": "list", "data": [row], "first_id": row["id"], "last_id": row["id"], "has_more": False}

@@ -7,9 +7,10 @@ from httpx import Response as Answer
 
 from gateway.auth import require_writer
 from gateway.routes import session_export
+from gateway.routes.answers import answers, listed
 from gateway.routes.dependencies import GatewayParts, WhoCalls
 from gateway.routes.json_route import JsonRoute
-from gateway.routes.session_examples import MESSAGE, SESSION, TURN, described, listed
+from gateway.routes.session_examples import MESSAGE, SESSION, TURN
 from gateway.routes.session_paths import SessionId, path_of
 from shared.bodies.sessions import (
     CreateSessionBody,
@@ -47,7 +48,7 @@ def _passed_on(answer: Answer) -> Response:
     "/v1/sessions",
     summary="Open a conversation that Drover remembers",
     response_class=Response,
-    responses=described(SessionBody, SESSION),
+    responses=answers(SESSION, model=SessionBody),
 )
 async def create_session(body: CreateSessionBody, gateway: GatewayParts, identity: WhoCalls) -> Response:
     """Its id goes into `session_id` of chat completions, which then take the new messages only."""
@@ -59,7 +60,7 @@ async def create_session(body: CreateSessionBody, gateway: GatewayParts, identit
     "/v1/sessions",
     summary="List conversations, newest first unless asked otherwise",
     response_class=Response,
-    responses=described(SessionListBody, listed({**SESSION, "usage": None})),
+    responses=answers(listed({**SESSION, "usage": None}), model=SessionListBody),
 )
 async def list_sessions(gateway: GatewayParts, identity: WhoCalls, page: Page) -> Response:
     """A page at a time: `last_id` goes into the next page's `after`. `usage` is told of one conversation only."""
@@ -70,7 +71,7 @@ async def list_sessions(gateway: GatewayParts, identity: WhoCalls, page: Page) -
     "/v1/sessions/{session_id}",
     summary="Describe a conversation, and what it has used",
     response_class=Response,
-    responses=described(SessionBody, SESSION),
+    responses=answers(SESSION, model=SessionBody),
 )
 async def get_session(session_id: SessionId, gateway: GatewayParts, identity: WhoCalls) -> Response:
     """`usage` counts the turns that have ended, and the tokens of each model."""
@@ -82,7 +83,7 @@ async def get_session(session_id: SessionId, gateway: GatewayParts, identity: Wh
     "/v1/sessions/{session_id}",
     summary="Change a conversation's title or metadata",
     response_class=Response,
-    responses=described(SessionBody, SESSION),
+    responses=answers(SESSION, model=SessionBody),
 )
 async def update_session(
     session_id: SessionId, body: UpdateSessionBody, gateway: GatewayParts, identity: WhoCalls
@@ -97,7 +98,7 @@ async def update_session(
     "/v1/sessions/{session_id}",
     summary="Delete a conversation and its messages",
     response_class=Response,
-    responses=described(DeletedBody, {"id": "sess_0198c0de", "object": "session.deleted", "deleted": True}),
+    responses=answers({"id": "sess_0198c0de", "object": "session.deleted", "deleted": True}, model=DeletedBody),
 )
 async def delete_session(session_id: SessionId, gateway: GatewayParts, identity: WhoCalls) -> Response:
     """For good. Forks of it stay."""
@@ -109,13 +110,13 @@ async def delete_session(session_id: SessionId, gateway: GatewayParts, identity:
     "/v1/sessions/{session_id}/fork",
     summary="Begin a conversation with the history of another one up to a message",
     response_class=Response,
-    responses=described(
-        SessionBody,
+    responses=answers(
         {
             **SESSION,
             "id": "sess_0198f02c",
             "forked_from": {"session_id": "sess_0198c0de", "message_id": "msg_0198c0de"},
         },
+        model=SessionBody,
     ),
 )
 async def fork_session(
@@ -131,7 +132,7 @@ async def fork_session(
     "/v1/sessions/{session_id}/messages",
     summary="List a conversation's messages, oldest first unless asked otherwise",
     response_class=Response,
-    responses=described(StoredMessageListBody, listed(MESSAGE)),
+    responses=answers(listed(MESSAGE), model=StoredMessageListBody),
 )
 async def list_messages(session_id: SessionId, gateway: GatewayParts, identity: WhoCalls, page: Page) -> Response:
     """With the tokens of each; an assistant's also says how it ended and what its turn used and dropped."""
@@ -143,7 +144,7 @@ async def list_messages(session_id: SessionId, gateway: GatewayParts, identity: 
     "/v1/sessions/{session_id}/turns",
     summary="List a conversation's turns: how each ended, what it used and what it dropped of the history",
     response_class=Response,
-    responses=described(TurnListBody, listed(TURN)),
+    responses=answers(listed(TURN), model=TurnListBody),
 )
 async def list_turns(session_id: SessionId, gateway: GatewayParts, identity: WhoCalls, page: Page) -> Response:
     """Turns that failed or were cancelled are among them; their partial replies, too."""
