@@ -29,7 +29,9 @@ def create_app(settings: EmbeddingSettings, catalogue: Catalogue) -> FastAPI:
     async def readiness() -> dict[str, str]:
         return shelf.checks()
 
-    app = service_app("embedding", readiness=readiness, lifespan=lifespan, max_body_bytes=settings.max_body_bytes)
+    app = service_app(
+        "embedding-service", readiness=readiness, lifespan=lifespan, max_body_bytes=settings.max_body_bytes
+    )
     app.add_middleware(RequestCountMiddleware)
     app.include_router(embeddings_router(shelf, settings.internal_token))
     return app

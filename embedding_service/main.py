@@ -17,9 +17,9 @@ def main() -> None:
         catalogue = Catalogue.load(settings.models_dir)
     except ConfigurationError as error:
         sys.exit(str(error))
-    configure_logging("embedding", settings.log_level)
-    configure_metrics("embedding")
-    configure_traces("embedding", settings)
+    configure_logging("embedding-service", settings.log_level)
+    configure_metrics("embedding-service")
+    configure_traces("embedding-service", settings)
     serve(
         create_app(settings, catalogue),
         settings.host,

@@ -7,7 +7,7 @@ from shared.telemetry.instruments import DECLARED
 from shared.telemetry.metric import Metric
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "operations.md"
-SHORT = {"session-service": "session"}
+SHORT = {"session-service": "session", "embedding-service": "embedding"}
 
 
 def table() -> str:

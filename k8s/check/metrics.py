@@ -16,8 +16,6 @@ POD_LABELS = frozenset({"namespace", "pod", "service", "container", "endpoint"})
 
 IN_CLUSTER: Series = {name: labels | POD_LABELS for name, labels in SCRAPED.items()}
 _OF_PROMETHEUS: Series = {"ALERTS": frozenset({"alertname", "alertstate", "severity"})}
-EXPORTERS = {"gateway": "gateway", "worker": "worker", "embedding-service": "embedding"}
-"""Deployments, by the names under which their services declare metrics."""
 
 
 def adapter_rules() -> dict[str, Data]:
@@ -63,7 +61,7 @@ def _of_autoscaler(scaler: Manifest) -> Iterator[str]:
         series = series_of(rules[name])
         yield from _of_expression(rules[name]["seriesQuery"], f"{scaler.title}, seriesQuery")
         yield from _of_expression(expression_of(rules[name], resource), f"{scaler.title}, metricsQuery")
-        if series in DECLARED and EXPORTERS.get(exporter) not in DECLARED[series].services:
+        if series in DECLARED and exporter not in DECLARED[series].services:
             yield f"{scaler.title}: {exporter} does not export {series}, {', '.join(DECLARED[series].services)} does."
 
 

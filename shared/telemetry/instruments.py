@@ -14,8 +14,8 @@ from opentelemetry.metrics import CallbackOptions, Counter, Histogram, Observati
 from shared.telemetry.metric import ANY, Metric, Service
 
 _METER = metrics.get_meter("drover")
-_HTTP: tuple[Service, ...] = ("gateway", "session-service", "embedding")
-_ENGINES: tuple[Service, ...] = ("worker", "embedding")
+_HTTP: tuple[Service, ...] = ("gateway", "session-service", "embedding-service")
+_ENGINES: tuple[Service, ...] = ("worker", "embedding-service")
 
 DECLARED: dict[str, Metric] = {}
 """Every metric by its name; the tests of dashboards, alerts and autoscalers, and docs/operations.md, read it."""
@@ -156,7 +156,7 @@ _GAUGES: dict[ObservedGauge, tuple[str, tuple[Service, ...], Labels]] = {
     "drover_models_loaded": ("1 for each model that this process holds.", _ENGINES, {"model": ANY}),
     "drover_models_failed": ("1 for each model that could not be loaded lately.", _WORKER, {"model": ANY}),
     "drover_kv_cache_usage_ratio": ("Used part of the KV cache.", _WORKER, {"model": ANY}),
-    "drover_embeddings_in_flight": ("Texts that wait or are being embedded.", ("embedding",), {"model": ANY}),
+    "drover_embeddings_in_flight": ("Texts that wait or are being embedded.", ("embedding-service",), {"model": ANY}),
 }
 _readers: dict[ObservedGauge, Callable[[], Iterable[Reading]]] = {}
 

@@ -6,7 +6,7 @@ from itertools import product
 from typing import Literal
 
 Kind = Literal["counter", "gauge", "histogram"]
-Service = Literal["gateway", "worker", "session-service", "embedding"]
+Service = Literal["gateway", "worker", "session-service", "embedding-service"]
 """As the services name themselves to `configure_metrics`."""
 
 ANY: tuple[str, ...] = ()

@@ -14,7 +14,7 @@ ROLES: dict[Service, str] = {
     "gateway": "gateway",
     "worker": "worker",
     "session-service": "session_service",
-    "embedding": "embedding_service",
+    "embedding-service": "embedding_service",
 }
 RARE = {"drover_model_evictions_total", "drover_models_failed"}
 """Seen only when memory is short, or a file is broken."""
