@@ -7,6 +7,7 @@ from pydantic_core import PydanticCustomError
 
 from gateway.bodies.messages import MessageBodies
 from gateway.bodies.sampling import MAX_TOKEN_ID
+from gateway.bodies.tools import Tools
 
 
 class TokenizeRequestBody(BaseModel):
@@ -19,6 +20,7 @@ class TokenizeRequestBody(BaseModel):
     model: str = Field(min_length=1, max_length=256)
     content: str | None = None
     messages: MessageBodies | None = None
+    tools: Tools | None = Field(default=None, description="beside messages: what the model is told of functions counts")
     add_special: bool = Field(default=False, description="with the tokens that the model wants around a text")
     parse_special: bool = Field(default=True, description="take special tokens that are written in the text as such")
     with_pieces: bool = Field(default=False, description="tell what each token says")
@@ -27,6 +29,8 @@ class TokenizeRequestBody(BaseModel):
     def _says_one_thing(self) -> Self:
         if (self.content is None) == (self.messages is None):
             raise PydanticCustomError("one_of", "Give either 'content' or 'messages'.")
+        if self.tools and self.messages is None:
+            raise PydanticCustomError("needs_messages", "Tools are only counted beside 'messages'.")
         return self
 
 

@@ -10,6 +10,7 @@ from gateway.bodies.tokens import (
     TokenizeAnswerBody,
     TokenizeRequestBody,
 )
+from gateway.routes.answers import answers
 from gateway.routes.dependencies import GatewayParts, WhoCalls
 from gateway.routes.json_route import JsonRoute
 from shared.bodies.tokens import DetokenizeBody, TokenizeBody
@@ -23,16 +24,17 @@ TEXT = {"content": "Hel"}
 @router.post(
     "/tokenize",
     summary="Turn a text or a chat into a model's tokens",
-    responses={200: {"content": {"application/json": {"example": TOKENS}}}},
+    responses=answers(TOKENS),
 )
 async def tokenize(body: TokenizeRequestBody, gateway: GatewayParts, _identity: WhoCalls) -> TokenizeAnswerBody:
-    """The ids that a model sees. With `messages` they are those of the whole prompt, chat template included."""
+    """The ids that a model sees. With `messages` those of the whole prompt, chat template and `tools` included."""
     entry = gateway.catalogue.get(body.model)
     answer = await gateway.sessions.tokenize(
         TokenizeBody(
             model=entry.name,
             text=body.content,
             messages=list(as_messages(body.messages or ())),
+            tools=tuple(tool.as_tool() for tool in body.tools or ()),
             adds_special=body.add_special,
             parses_special=body.parse_special,
             with_pieces=body.with_pieces,
@@ -46,7 +48,7 @@ async def tokenize(body: TokenizeRequestBody, gateway: GatewayParts, _identity: 
 @router.post(
     "/detokenize",
     summary="Turn a model's tokens into text",
-    responses={200: {"content": {"application/json": {"example": TEXT}}}},
+    responses=answers(TEXT),
 )
 async def detokenize(body: DetokenizeRequestBody, gateway: GatewayParts, _identity: WhoCalls) -> DetokenizeAnswerBody:
     """The text of token ids, special tokens written out."""

@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
+NO_ARGUMENTS = {"type": "object", "properties": {}, "additionalProperties": False}
 HELLO = {"model": "drover-tiny", "content": "then é"}
 
 
@@ -32,6 +33,17 @@ def test_a_chat_counts_with_its_template(http: httpx.Client) -> None:
     assert chat["count"] > http.post("/tokenize", json={"model": "drover-tiny", "content": "the"}).json()["count"]
 
 
+def test_a_chat_counts_with_its_tools_as_the_job_that_it_makes_will(http: httpx.Client) -> None:
+    chat = {"model": "drover-tiny", "messages": [{"role": "user", "content": "the"}]}
+    tools = [{"type": "function", "function": {"name": "weather", "description": "the weather"}}]
+
+    counted = http.post("/tokenize", json={**chat, "tools": tools}).json()["count"]
+
+    assert counted > http.post("/tokenize", json=chat).json()["count"]
+    anthropic = {**chat, "tools": [{"name": "weather", "description": "the weather", "input_schema": NO_ARGUMENTS}]}
+    assert http.post("/v1/messages/count_tokens", json=anthropic).json() == {"input_tokens": counted}
+
+
 def test_special_tokens_are_taken_as_such_unless_asked_otherwise(http: httpx.Client) -> None:
     def count(**fields: Any) -> int:
         body = {"model": "drover-tiny", "content": "<|im_end|>", **fields}
@@ -46,6 +58,7 @@ def test_special_tokens_are_taken_as_such_unless_asked_otherwise(http: httpx.Cli
         ("/tokenize", {"model": "drover-tiny"}, 400),
         ("/tokenize", {**HELLO, "messages": [{"role": "user", "content": "a"}]}, 400),
         ("/tokenize", {**HELLO, "model": "none"}, 404),
+        ("/tokenize", {**HELLO, "tools": [{"type": "function", "function": {"name": "weather"}}]}, 400),
         ("/detokenize", {"model": "drover-tiny", "tokens": [10**6]}, 400),
         ("/detokenize", {"model": "drover-tiny", "tokens": [-1]}, 400),
         ("/detokenize", {"model": "none", "tokens": [1]}, 404),
