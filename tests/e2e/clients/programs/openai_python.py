@@ -38,7 +38,7 @@ class City(BaseModel):
     is_capital: bool
 
 
-parsed = client.chat.completions.parse(model=MODEL, messages=HELLO, response_format=City, max_tokens=120)
+parsed = client.chat.completions.parse(model=MODEL, messages=HELLO, response_format=City, max_tokens=120, temperature=0)
 assert isinstance(parsed.choices[0].message.parsed, City), parsed
 
 called = client.chat.completions.create(model=MODEL, messages=HELLO, tools=[WEATHER], tool_choice="required")
