@@ -87,11 +87,15 @@ class Asked:
 
     @property
     def idempotency(self) -> Idempotency | None:
-        """For the ledger; a turn keeps its request id in Postgres instead."""
+        """For the ledger; a turn keeps its request id in Postgres instead.
+
+        An API's keys are its own: the same body may mean something to another one, whose answer reads otherwise.
+        """
         is_kept = self.ask.turn is not None and self.ask.turn.is_stored
         if self.idempotency_key is None or is_kept:
             return None
-        return Idempotency(self.idempotency_key, self.body_hash)
+        prefix = "" if self.ask.api == "chat" else f"{self.ask.api}#"  # chat's were here before there were others
+        return Idempotency(f"{prefix}{self.idempotency_key}", self.body_hash)
 
 
 def hash_of(body: BaseModel) -> str:

@@ -14,7 +14,7 @@ from gateway.routes.json_route import JsonRoute
 from gateway.routes.streaming import event_stream
 from gateway.service import Gateway
 from gateway.text.body import CompletionBody
-from gateway.text.several import SeveralPrompts
+from gateway.text.several import SeveralPrompts, asked_of_prompt
 from gateway.text.stream import TextStream
 from gateway.text.whole import WholeText
 from shared.bodies.tokens import InfillBody
@@ -57,7 +57,7 @@ async def create_completion(
     if len(asks) > 1:
         several = await SeveralPrompts.started(gateway.completions, asked, asks, caller)
         return await _told_together(several, body, gateway, caller)
-    running = await gateway.completions.start(asked, caller)
+    running = await gateway.completions.start(asked_of_prompt(asked, asks[0], 0), caller)
     if body.stream:
         return event_stream(gateway, running, TextStream(running.heading, after_seq=running.after_seq))
     answer = await gateway.completions.whole(running, WholeText(running.heading), caller)

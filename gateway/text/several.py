@@ -32,9 +32,7 @@ class SeveralPrompts:
         several = cls(completions, runnings := [])
         try:
             for place, ask in enumerate(asks):
-                key = asked.idempotency_key and f"{asked.idempotency_key}#{place}"
-                one = replace(asked, ask=ask, idempotency_key=key)
-                runnings.append(await completions.start(one, caller))
+                runnings.append(await completions.start(asked_of_prompt(asked, ask, place), caller))
         except BaseException:
             several.give_up()
             raise
@@ -98,3 +96,10 @@ class SeveralPrompts:
                 if data:
                     await queue.put((data, part.error is not None))
         await queue.put(None)
+
+
+def asked_of_prompt(asked: Asked, ask: Ask, place: int) -> Asked:
+    """The part of a request that one prompt is. Its job is known by the request's key and its place, a single one's
+    too: the same key with fewer prompts is then another body, and not another request."""
+    key = asked.idempotency_key and f"{asked.idempotency_key}#{place}"
+    return replace(asked, ask=ask, idempotency_key=key)

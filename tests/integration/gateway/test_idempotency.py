@@ -129,3 +129,26 @@ def test_text_is_read_from_a_replayed_stream(http: httpx.Client, worker: Scripte
 
     with http.stream("POST", URL, json={**HELLO, "stream": True}, headers=KEY) as response:
         assert text_of(list(frames(response))) == "Hello wörld!"
+
+
+def test_a_key_is_one_apis_own(http: httpx.Client, worker: ScriptedWorker) -> None:
+    body = {**HELLO, "max_tokens": 9}
+
+    answers = [http.post(url, json=body, headers=KEY).raise_for_status() for url in (URL, "/v1/messages") * 2]
+
+    ids = [answer.headers["x-job-id"] for answer in answers]
+    assert ids[0] == ids[2]
+    assert ids[1] == ids[3]
+    assert len(worker.jobs) == 2
+
+
+@pytest.mark.parametrize("prompt", ["one", ["one"], ["one", "two", "three"], ["two", "one"]])
+def test_a_key_of_several_prompts_is_for_these_alone(http: httpx.Client, worker: ScriptedWorker, prompt: Any) -> None:
+    body = {"model": "drover-tiny", "prompt": ["one", "two"]}
+    http.post("/v1/completions", json=body, headers=KEY).raise_for_status()
+
+    other = http.post("/v1/completions", json={**body, "prompt": prompt}, headers=KEY)
+
+    assert other.status_code == 422, other.text
+    assert http.post("/v1/completions", json=body, headers=KEY).status_code == 200
+    assert len(worker.jobs) == 2
