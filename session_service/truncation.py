@@ -47,7 +47,7 @@ def budget_tokens(context_tokens: int, max_tokens: int | None) -> int:
     reserve = min(context_tokens // 4, DEFAULT_RESERVE_TOKENS) if max_tokens is None else max_tokens
     if reserve >= context_tokens:
         raise ContextLengthExceededError(
-            f"This model's context is {context_tokens} tokens, but max_tokens asks for {reserve} in the reply alone; "
+            f"This model's context is {context_tokens} tokens, but the reply alone is to have {reserve}; "
             "ask for fewer.",
             param="max_tokens",
         )
@@ -154,6 +154,6 @@ def _cost(messages: list[CountedMessage], overhead_tokens: float) -> float:
 def _too_long(prompt_tokens: int, context_tokens: int, reserve_tokens: int) -> ContextLengthExceededError:
     return ContextLengthExceededError(
         f"This model's context is {context_tokens} tokens. The system message and the newest message need "
-        f"{prompt_tokens} tokens and the reply {reserve_tokens} more; shorten the message or lower max_tokens.",
+        f"{prompt_tokens} tokens and the reply {reserve_tokens} more; shorten the message or ask for fewer.",
         param="messages",
     )

@@ -198,7 +198,7 @@ def test_the_reply_is_left_its_room(context_tokens: int, max_tokens: int | None,
 
 
 def test_a_reply_as_long_as_the_context_is_refused() -> None:
-    with pytest.raises(ContextLengthExceededError, match="asks for 512 in the reply alone"):
+    with pytest.raises(ContextLengthExceededError, match="the reply alone is to have 512"):
         budget_tokens(512, 512)
 
 
