@@ -19,7 +19,7 @@ assert.equal(text, whole.choices[0].message.content);
 
 const parameters = { type: "object", properties: { city: { enum: ["Rome", "Oslo"] } }, required: ["city"] };
 const tools = [{ type: "function", function: { name: "weather", parameters } }];
-const runner = client.chat.completions.stream({ model, messages, tools, tool_choice: "required" });
+const runner = client.chat.completions.stream({ model, messages, tools, tool_choice: "required", parallel_tool_calls: false });
 const called = await runner.finalChatCompletion();
 assert.equal(called.choices[0].finish_reason, "tool_calls");
 assert.ok(["Rome", "Oslo"].includes(JSON.parse(called.choices[0].message.tool_calls[0].function.arguments).city));
@@ -28,7 +28,7 @@ const first = await client.responses.create({ model, input: "My name is Anna.", 
 const second = await client.responses.create({ model, input: "What is my name?", previous_response_id: first.id, temperature: 0 });
 assert.match(second.output_text, /Anna/);
 const events = [];
-for await (const event of client.responses.stream({ model, input: "Hello" })) events.push(event.type);
+for await (const event of client.responses.stream({ model, input: "Hello", temperature: 0 })) events.push(event.type);
 assert.equal(events.at(-1), "response.completed");
 
 const conversation = await client.conversations.create({});

@@ -41,7 +41,9 @@ class City(BaseModel):
 parsed = client.chat.completions.parse(model=MODEL, messages=HELLO, response_format=City, max_tokens=120, temperature=0)
 assert isinstance(parsed.choices[0].message.parsed, City), parsed
 
-called = client.chat.completions.create(model=MODEL, messages=HELLO, tools=[WEATHER], tool_choice="required")
+called = client.chat.completions.create(
+    model=MODEL, messages=HELLO, tools=[WEATHER], tool_choice="required", parallel_tool_calls=False
+)
 calls = called.choices[0].message.tool_calls
 assert called.choices[0].finish_reason == "tool_calls"
 assert json.loads(calls[0].function.arguments)["city"] in ("Rome", "Oslo")
