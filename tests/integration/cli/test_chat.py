@@ -51,7 +51,7 @@ class Small(Stranger):
 @pytest.fixture(params=[Small])
 def url(request: pytest.FixtureRequest) -> Iterator[str]:
     server = HTTPServer(("127.0.0.1", 0), request.param)
-    thread = Thread(target=server.serve_forever)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
