@@ -42,7 +42,11 @@ client.messages.create(
 )
 
 with client.messages.stream(
-    model=MODEL, max_tokens=80, messages=HELLO, tools=[WEATHER], tool_choice={"type": "any"}
+    model=MODEL,
+    max_tokens=80,
+    messages=HELLO,
+    tools=[WEATHER],
+    tool_choice={"type": "any", "disable_parallel_tool_use": True},
 ) as stream:
     assert stream.get_final_message().content[-1].input["city"] in ("Rome", "Oslo")
 
