@@ -58,7 +58,9 @@ answered = client.chat.completions.create(
 )
 assert answered.choices[0].finish_reason in ("stop", "length", "tool_calls")
 
-with client.chat.completions.stream(model=MODEL, messages=HELLO, tools=[WEATHER], tool_choice="required") as stream:
+with client.chat.completions.stream(
+    model=MODEL, messages=HELLO, tools=[WEATHER], tool_choice="required", parallel_tool_calls=False
+) as stream:
     for _event in stream:
         pass
     assert stream.get_final_completion().choices[0].message.tool_calls[0].function.name == "weather"

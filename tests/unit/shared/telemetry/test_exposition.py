@@ -87,12 +87,12 @@ def test_a_services_counters_with_known_labels_begin_at_zero() -> None:
 
 
 def test_a_counter_adds_up_by_label() -> None:
-    labels = {"kind": "completion", **LABELS}
+    labels = {"kind": "completion", "test": "sum"}
 
     instruments.TOKENS.add(3, labels)
     instruments.TOKENS.add(4, labels)
 
-    assert 'drover_tokens_total{kind="completion",test="exposition"} 7.0' in exported()
+    assert value_of("drover_tokens_total", 'test="sum"', exported().splitlines()) == "7.0"
 
 
 def test_a_first_token_falls_into_its_bucket() -> None:
