@@ -90,6 +90,18 @@ def children() -> Iterator[Any]:
     return running
 
 
+def warm_of(children: Any) -> psutil.Process:
+    """The process that forks the others; those may end at any moment."""
+    return next(child for child in children() if child in psutil.Process().children())
+
+
+def wait_for(children: Any, count: int) -> None:
+    """Until so many run; a fork made ahead comes when it comes."""
+    deadline = time.monotonic() + 10
+    while len(children()) != count and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
 def constrained(kind: str, source: str = "", **fields: Any) -> GenerateJob:
     constraint = Constraint(kind=kind, source=source)  # type: ignore[arg-type]
     return a_job(constraint=constraint, **{"temperature": 1.0, "seed": 1, **fields})
@@ -259,7 +271,7 @@ def test_a_grammar_that_explodes_in_the_middle_ends_its_own_answer_alone(llama: 
 def test_the_warm_process_is_begun_again_when_it_dies(fresh: Any, children: Any) -> None:
     assert children() == []
     say(fresh, by_schema(PERSON))
-    warm = next(child for child in children() if child.children())
+    warm = warm_of(children)
 
     warm.kill()
     warm.wait(5)
@@ -270,6 +282,7 @@ def test_the_warm_process_is_begun_again_when_it_dies(fresh: Any, children: Any)
 
 def test_no_process_stays_when_samplers_and_engine_are_closed(fresh: Any, children: Any) -> None:
     samplers = [fresh.new_sampler(by_schema(PERSON), [], [], 0) for _ in range(5)]
+    wait_for(children, 7)
     assert len(children()) == 7, "the warm one, and one made ahead"
 
     for sampler in samplers:
@@ -277,16 +290,14 @@ def test_no_process_stays_when_samplers_and_engine_are_closed(fresh: Any, childr
         sampler.close()
     fresh.close()
 
-    deadline = time.monotonic() + 10
-    while children() and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_for(children, 0)
     assert children() == []
 
 
 def test_the_process_gets_no_secret_of_the_workers(fresh: Any, children: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REDIS_URL", "redis://:canary@nowhere")
     sampler = fresh.new_sampler(by_schema(PERSON), [], [], 0)
-    warm = next(child for child in children() if child.children())
+    warm = warm_of(children)
 
     for process in (warm, *warm.children()[:1]):
         assert b"canary" not in Path(f"/proc/{process.pid}/environ").read_bytes()
