@@ -4,7 +4,9 @@ import os
 import re
 from pathlib import Path
 
-from tests.e2e.clients.test_clients import run
+import pytest
+
+from tests.e2e.clients.test_clients import PATIENCE_S, run
 from tests.stack import Stack
 
 EXAMPLES = os.environ.get("SCHEMATHESIS_EXAMPLES", "4")
@@ -13,6 +15,7 @@ EXAMPLES = os.environ.get("SCHEMATHESIS_EXAMPLES", "4")
 MAX_TIME_S = os.environ.get("SCHEMATHESIS_TIME_S", "40")
 
 
+@pytest.mark.timeout(PATIENCE_S)
 def test_no_request_is_answered_with_a_servers_error(stack: Stack, tmp_path: Path) -> None:
     done = run(
         stack,
