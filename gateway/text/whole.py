@@ -8,7 +8,6 @@ import orjson
 from gateway.follow import Ended
 from gateway.heading import Heading, ends_of, usage_fields
 from gateway.text.choice import TextChoice
-from shared.errors import DroverError
 from shared.events import TokenLogprob, TokensEvent, Usage
 
 
@@ -49,8 +48,6 @@ class WholeText:
 
 def document(parts: Sequence[WholeText]) -> bytes:
     """OpenAI's completion of all prompts, when all have ended."""
-    if not parts:
-        raise DroverError("A completion has at least one prompt.")
     choices = [choice for part in parts for choice in part.choices]
     usage = usage_fields(total([part.usage for part in parts]))
     return orjson.dumps({**parts[0].fields(), "choices": choices, "usage": usage})
